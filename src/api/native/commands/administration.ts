@@ -1,0 +1,36 @@
+// Status and digests: what this node knows of itself, and the comparison of all.
+
+import { nativeDigestOf, okFrame, statusPayload } from '../encoder.js';
+import type { NativeSession } from '../session.js';
+
+export function handleStatus(session: NativeSession, request: { readonly id: number }): void {
+  const status = session.service.status();
+  session.answer(okFrame(request.id, { zxid: status.zxid, revision: status.revision }, statusPayload(status)));
+}
+
+export function handleDigest(session: NativeSession, request: { readonly id: number }): void {
+  const { id } = request;
+  session.service.digest((error, result) => {
+    if (error !== null || result === null) {
+      session.fail(id, error);
+      return;
+    }
+    const digest = nativeDigestOf(session.service.status().id, result);
+    session.answer(okFrame(id, { zxid: result.zxid, revision: result.revision }, { type: 'digest', digest }));
+  });
+}
+
+export function handleDigestAll(
+  session: NativeSession,
+  request: { readonly id: number; readonly timeoutMs: number },
+): void {
+  const { id } = request;
+  session.service.digestAll(request.timeoutMs, (error, results) => {
+    if (error !== null) {
+      session.fail(id, error);
+      return;
+    }
+    const digests = results.map((result) => nativeDigestOf(result.id, result));
+    session.answer(okFrame(id, session, { type: 'digestAll', digests }));
+  });
+}

@@ -1,0 +1,55 @@
+// Sends each request to the command that handles it. Every kind has its case; the compiler says so.
+
+import { StoreError } from '../../../shared/errors.js';
+import type { ReceivedRequest } from '../../../wire/native-messages.js';
+import type { NativeSession } from '../session.js';
+import { handleDigest, handleDigestAll, handleStatus } from './administration.js';
+import { handleBroadcast, handleBroadcastSubscription } from './broadcast.js';
+import { handleGet } from './get.js';
+import { handleList } from './list.js';
+import { handleCancelWatch, handleWatch } from './watch.js';
+import { handleWrite } from './write.js';
+
+export function dispatch(session: NativeSession, request: ReceivedRequest): void {
+  const { body } = request;
+  switch (body.type) {
+    case 'write':
+      handleWrite(session, request, body);
+      return;
+    case 'get':
+      handleGet(session, request, body);
+      return;
+    case 'list':
+      handleList(session, request, body);
+      return;
+    case 'watch':
+      handleWatch(session, request, body);
+      return;
+    case 'cancelWatch':
+      handleCancelWatch(session, request, body);
+      return;
+    case 'broadcast':
+      handleBroadcast(session, request, body);
+      return;
+    case 'subscribeBroadcasts':
+      handleBroadcastSubscription(session, request, true);
+      return;
+    case 'unsubscribeBroadcasts':
+      handleBroadcastSubscription(session, request, false);
+      return;
+    case 'status':
+      handleStatus(session, request);
+      return;
+    case 'digest':
+      handleDigest(session, request);
+      return;
+    case 'digestAll':
+      handleDigestAll(session, request);
+      return;
+    case 'unknown': {
+      const error = new StoreError('UNSUPPORTED', 'This server does not know this kind of request');
+      session.fail(request.id, error);
+      return;
+    }
+  }
+}

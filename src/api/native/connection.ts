@@ -1,0 +1,296 @@
+// One native connection: preface, then many requests in flight. Answers given in one turn of the event loop leave in one
+// write; reading stops while too much is unsent or in flight. When it closes, everything that it caused is let go.
+
+import type { Limits } from '../../config/limits.js';
+import type { Log } from '../../observability/log.js';
+import type { StoreService } from '../../service/store-service.js';
+import { StoreError } from '../../shared/errors.js';
+import { Fifo } from '../../shared/fifo.js';
+import type { Revision, Zxid } from '../../shared/ids.js';
+import { writeFrame } from '../../wire/native-frame-encoder.js';
+import { encodePreface, nativeVersion } from '../../wire/native-framing.js';
+import type { NativeFrame } from '../../wire/native-messages.js';
+import { ProtoWriter } from '../../wire/proto-writer.js';
+import { WireError } from '../../wire/wire-error.js';
+import { BroadcastFeed } from './broadcast-feed.js';
+import type { ByteStream, ByteStreamHandler } from './byte-stream.js';
+import { dispatch } from './commands/dispatch.js';
+import { RequestDecoder } from './decoder.js';
+import { failureFrame, okFrame } from './encoder.js';
+import type { QueueBudget } from './queue-budget.js';
+import type { NativeSession, SessionWatch } from './session.js';
+import type { TurnFlush } from './turn-flush.js';
+
+export interface ConnectionOptions {
+  readonly service: StoreService;
+  readonly limits: Limits;
+  readonly turns: TurnFlush;
+  readonly budget: QueueBudget;
+  readonly log: Log;
+  /** Refuse the client with this once it has begun; undefined = serve it. */
+  readonly refusal: StoreError | undefined;
+  /** It is over. */
+  readonly closed: (connection: NativeConnection) => void;
+}
+
+/** Output that is kept for the next turn, and output that does not wait for the end of its turn, bytes. */
+const outputBytesMin = 256;
+const outputBytesKept = 64 * 2 ** 10;
+const outputBytesAtOnce = 256 * 2 ** 10;
+
+export class NativeConnection implements NativeSession, ByteStreamHandler {
+  readonly service: StoreService;
+  readonly limits: Limits;
+  readonly watches = new Map<number, SessionWatch>();
+  private readonly options: ConnectionOptions;
+  private readonly stream: ByteStream;
+  private readonly decoder: RequestDecoder;
+  private readonly output = new ProtoWriter(outputBytesMin);
+  private readonly broadcasts: BroadcastFeed;
+  private phase: 'preface' | 'open' | 'closing' | 'closed' = 'preface';
+  private inFlight = 0;
+  private paused = false;
+  private parsing = false;
+  private queuedForFlush = false;
+  /** Bytes that the shared budget has been told of. */
+  private accountedBytes = 0;
+  private readonly parked = new Fifo<() => void>();
+  private waitingWatches = new Set<SessionWatch>();
+  /** Ends a handshake, or a close, that does not come to its end. */
+  private timer: NodeJS.Timeout;
+
+  constructor(stream: ByteStream, options: ConnectionOptions) {
+    const { service, limits } = options;
+    this.stream = stream;
+    this.options = options;
+    this.service = service;
+    this.limits = limits;
+    this.decoder = new RequestDecoder(limits.requestFrameBytesMax);
+    this.broadcasts = new BroadcastFeed(this);
+    this.timer = setTimeout(() => stream.destroy(), limits.handshakeTimeoutMs);
+    stream.start(this);
+  }
+
+  // ---- as its commands see it ----
+
+  get zxid(): Zxid {
+    return this.service.appliedZxid;
+  }
+
+  get revision(): Revision {
+    return this.service.revision;
+  }
+
+  get crowded(): boolean {
+    // Nothing is read for a client that has gone.
+    if (this.phase !== 'open') return true;
+    const bytes = this.unsentBytes;
+    return bytes > this.limits.clientQueueBytesMax || this.options.budget.exhausted(bytes);
+  }
+
+  mayPush(watch: SessionWatch): boolean {
+    const bytes = this.unsentBytes;
+    if (bytes <= this.limits.watchQueueBytesMax && !this.options.budget.exhausted(bytes)) return true;
+    this.waitingWatches.add(watch);
+    return false;
+  }
+
+  answer(frame: NativeFrame): void {
+    this.inFlight--;
+    this.push(frame);
+  }
+
+  push(frame: NativeFrame): void {
+    if (this.phase !== 'open') return;
+    writeFrame(this.output, frame);
+    if (this.output.position >= outputBytesAtOnce) this.writeOutput();
+    this.queueFlush();
+  }
+
+  fail(id: number, error: StoreError | null): void {
+    if (error === null || error.code === 'INTERNAL' || error.code === 'CORRUPT') {
+      this.options.log.error('A client request failed', {
+        error: error ?? new Error('it has neither error nor result'),
+      });
+    }
+    this.answer(failureFrame(id, error, this));
+  }
+
+  park(retry: () => void): void {
+    this.parked.push(retry);
+  }
+
+  listenToBroadcasts(wanted: boolean): void {
+    if (wanted) this.broadcasts.open();
+    else this.broadcasts.cancel();
+  }
+
+  // ---- as its stream sees it ----
+
+  received(chunk: Uint8Array): void {
+    if (this.phase === 'closing' || this.phase === 'closed') return;
+    this.decoder.push(chunk);
+    this.guard(() => {
+      if (this.phase === 'preface') this.begin();
+      this.parse();
+    });
+    if (this.options.budget.exhausted(this.decoder.pendingBytes) && !this.paused) {
+      this.refuse(new StoreError('OVERLOADED', 'The server holds too many bytes of unfinished requests'));
+    }
+    this.account();
+  }
+
+  drained(): void {
+    if (this.phase !== 'open') return;
+    this.proceed();
+    this.account();
+  }
+
+  closed(): void {
+    if (this.phase === 'closed') return;
+    this.phase = 'closed';
+    clearTimeout(this.timer);
+    this.release();
+    this.options.budget.change(-this.accountedBytes);
+    this.options.closed(this);
+  }
+
+  // ---- as its listener sees it ----
+
+  /** The end of a turn in which it had something to say. */
+  flush(): void {
+    this.queuedForFlush = false;
+    if (this.phase === 'closed') return;
+    this.writeOutput();
+    if (this.phase === 'open') this.proceed();
+    this.account();
+  }
+
+  /** Tells the client why, as far as it still listens, and closes. */
+  refuse(error: unknown): void {
+    if (this.phase === 'closing' || this.phase === 'closed') return;
+    if (this.phase === 'open') writeFrame(this.output, failureFrame(0, error, this));
+    this.phase = 'closing';
+    this.release();
+    this.writeOutput();
+    this.stream.resume();
+    this.stream.end();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.stream.destroy(), this.limits.handshakeTimeoutMs);
+  }
+
+  // ---- inside ----
+
+  private get unsentBytes(): number {
+    return this.stream.unsentBytes + this.output.position;
+  }
+
+  private get mayAccept(): boolean {
+    return this.inFlight < this.limits.requestsInFlightPerConnectionMax && !this.crowded;
+  }
+
+  /** Bytes that are no requests end the connection; any other failure is a defect. */
+  private guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.refuse(error);
+    }
+  }
+
+  private begin(): void {
+    const version = this.decoder.preface();
+    if (version === undefined) return;
+    clearTimeout(this.timer);
+    this.phase = 'open';
+    this.output.raw(encodePreface());
+    const { refusal } = this.options;
+    if (version < nativeVersion) {
+      this.refuse(new StoreError('UNSUPPORTED', `Version ${version} of the protocol is not spoken here`));
+    } else if (refusal !== undefined) {
+      this.refuse(refusal);
+    } else {
+      this.push(this.hello());
+    }
+  }
+
+  private hello(): NativeFrame {
+    const { limits } = this;
+    return okFrame(0, this, {
+      type: 'hello',
+      protocolVersion: nativeVersion,
+      serverId: this.service.status().id,
+      frameBytesMax: limits.requestFrameBytesMax,
+      keyBytesMax: limits.keyBytesMax,
+      valueBytesMax: limits.valueBytesMax,
+      requestsInFlightMax: limits.requestsInFlightPerConnectionMax,
+    });
+  }
+
+  private parse(): void {
+    if (this.parsing) return;
+    this.parsing = true;
+    try {
+      while (this.phase === 'open' && this.mayAccept) {
+        const request = this.decoder.next();
+        if (request === undefined) break;
+        this.inFlight++;
+        dispatch(this, request);
+      }
+    } finally {
+      this.parsing = false;
+    }
+    if (this.phase !== 'open' || this.paused || this.mayAccept) return;
+    this.paused = true;
+    this.stream.pause();
+  }
+
+  /** There may be room again: first for answers that waited, then for requests, then for watches. */
+  private proceed(): void {
+    while (this.parked.length > 0 && !this.crowded) this.parked.shift()?.();
+    if (this.paused && this.mayAccept) {
+      this.guard(() => this.parse());
+      if (this.phase === 'open' && this.mayAccept) {
+        this.paused = false;
+        this.stream.resume();
+      }
+    }
+    if (this.waitingWatches.size > 0 && this.unsentBytes <= this.limits.watchQueueBytesMax) {
+      const watches = this.waitingWatches;
+      this.waitingWatches = new Set();
+      for (const watch of watches) watch.resume();
+    }
+  }
+
+  private queueFlush(): void {
+    if (this.queuedForFlush) return;
+    this.queuedForFlush = true;
+    this.options.turns.add(this);
+  }
+
+  private writeOutput(): void {
+    const { output } = this;
+    if (output.position === 0) return;
+    const mayReuse = this.stream.write(output.written());
+    if (!mayReuse || output.bytes.length > outputBytesKept) output.bytes = new Uint8Array(outputBytesMin);
+    output.position = 0;
+  }
+
+  private account(): void {
+    if (this.phase === 'closed') return;
+    const bytes = this.unsentBytes + this.decoder.pendingBytes;
+    this.options.budget.change(bytes - this.accountedBytes);
+    this.accountedBytes = bytes;
+  }
+
+  /** Ends whatever would go on without the client. */
+  private release(): void {
+    this.broadcasts.cancel();
+    for (const watch of this.watches.values()) watch.cancel();
+    this.watches.clear();
+    this.waitingWatches.clear();
+    this.parked.clear();
+    this.decoder.clear();
+  }
+}

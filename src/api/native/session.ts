@@ -1,0 +1,35 @@
+// What the commands see of their connection: where answers go, what bounds them, and what lives as long as it.
+
+import type { Limits } from '../../config/limits.js';
+import type { StoreService } from '../../service/store-service.js';
+import type { StoreError } from '../../shared/errors.js';
+import type { NativeFrame } from '../../wire/native-messages.js';
+import type { Standing } from './encoder.js';
+
+/** A watch or a subscription: something that ends with its connection. */
+export interface SessionWatch {
+  cancel(): void;
+  /** The connection can take more. */
+  resume(): void;
+}
+
+export interface NativeSession extends Standing {
+  readonly service: StoreService;
+  readonly limits: Limits;
+  /** Open watches by id. */
+  readonly watches: Map<number, SessionWatch>;
+  /** So much is unsent that answers with values must wait, or the connection is over. */
+  readonly crowded: boolean;
+  /** So much is unsent that watches must wait; then the watch is resumed once there is room. */
+  mayPush(watch: SessionWatch): boolean;
+  /** Ends a request. Ignored once the connection is closed. */
+  answer(frame: NativeFrame): void;
+  /** Ends a request that failed; a defect's cause goes to the log. null: it has no result and no error either. */
+  fail(id: number, error: StoreError | null): void;
+  /** Sends a frame that ends no request. */
+  push(frame: NativeFrame): void;
+  /** Runs it once the connection is not crowded any more; dropped if it closes. */
+  park(retry: () => void): void;
+  /** Begins or ends the delivery of broadcasts to this connection. */
+  listenToBroadcasts(wanted: boolean): void;
+}

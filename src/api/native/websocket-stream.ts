@@ -1,0 +1,64 @@
+// A WebSocket as a ByteStream: binary messages are pieces of the stream, whatever their boundaries. Text messages are
+// refused. It never compresses.
+
+import type { RawData, WebSocket } from 'ws';
+import { type ByteStream, type ByteStreamHandler, plainBytes } from './byte-stream.js';
+
+/** Close codes of RFC 6455. */
+const normalClosure = 1000;
+const unsupportedData = 1003;
+
+export class WebSocketStream implements ByteStream {
+  private readonly socket: WebSocket;
+  private handler: ByteStreamHandler | null = null;
+  private readonly sent = (): void => {
+    if (this.socket.bufferedAmount === 0) this.handler?.drained();
+  };
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+  }
+
+  get unsentBytes(): number {
+    return this.socket.bufferedAmount;
+  }
+
+  start(handler: ByteStreamHandler): void {
+    const { socket } = this;
+    this.handler = handler;
+    socket.binaryType = 'nodebuffer';
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (!isBinary) socket.close(unsupportedData, 'Cannot take a text message: expected binary ones');
+      else for (const chunk of chunksOf(data)) handler.received(chunk);
+    });
+    // A message past the limit or a broken connection; `close` follows.
+    socket.on('error', () => socket.terminate());
+    socket.on('close', () => handler.closed());
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.socket.send(bytes, this.sent);
+    return false;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  end(): void {
+    this.socket.close(normalClosure);
+  }
+
+  destroy(): void {
+    this.socket.terminate();
+  }
+}
+
+function chunksOf(data: RawData): readonly Uint8Array[] {
+  if (Array.isArray(data)) return data.map(plainBytes);
+  return [data instanceof ArrayBuffer ? new Uint8Array(data) : plainBytes(data)];
+}

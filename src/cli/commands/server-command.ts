@@ -1,0 +1,64 @@
+// `zabtree server`: one member in the foreground, in this very process. Ends on SIGTERM, SIGINT and SIGHUP, never because
+// standard input or output closes.
+
+import type { FlagValues } from '../../config/config-settings.js';
+import { loadNodeConfig } from '../../config/load-node-config.js';
+import { createLog, type Log } from '../../observability/log.js';
+import { type RunningServer, startServer } from '../../server/server.js';
+import { StoreError } from '../../shared/errors.js';
+import { exitCodes } from '../exit-codes.js';
+import { note } from '../output.js';
+
+/** A node that cannot finish its work in this time is ended without: its log is durable at every moment. */
+const closeTimeoutMs = 10_000;
+
+export async function runServer(file: string | undefined, flags: FlagValues): Promise<void> {
+  const config = loadNodeConfig({ file, environment: process.env, flags });
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
+  let server: RunningServer | undefined;
+  const stop = stopper(log, () => server);
+  // A log that nobody reads any more must not end a member.
+  process.stderr.on('error', () => undefined);
+  process.stdout.removeAllListeners('error').on('error', () => undefined);
+  process.on('SIGTERM', () => stop('SIGTERM', exitCodes.ok));
+  process.on('SIGINT', () => stop('SIGINT', exitCodes.ok));
+  process.on('SIGHUP', () => stop('SIGHUP', exitCodes.ok));
+  server = await startServer({
+    config,
+    log,
+    onHalt: (reason) => {
+      log.error('Stopping: this node can no longer keep its promises', { reason });
+      stop(reason, exitCodes.failed);
+    },
+  }).catch((error: unknown) => {
+    // The codes of errors are for clients: a port that cannot be had is no lack of a quorum.
+    throw error instanceof StoreError ? new Error(error.message, { cause: error }) : error;
+  });
+  note(`ready: node ${config.self.id} of ${config.members.length}, data in ${config.dataDir}`);
+  note(
+    `ready: elections on ${config.listen.election}, members on ${config.listen.message}, clients on ${config.listen.request}`,
+  );
+}
+
+/** The first call closes and ends the process; a second one ends it at once. */
+function stopper(log: Log, running: () => RunningServer | undefined): (why: string, exitCode: number) => void {
+  let stopping = false;
+  return (why, exitCode) => {
+    if (stopping) process.exit(exitCodes.failed);
+    stopping = true;
+    log.info('Stopping', { why });
+    const late = setTimeout(() => {
+      log.error('Stopping took too long', { closeTimeoutMs });
+      process.exit(exitCodes.failed);
+    }, closeTimeoutMs);
+    late.unref();
+    const closed = running()?.close() ?? Promise.resolve();
+    closed.then(
+      () => process.exit(exitCode),
+      (error: unknown) => {
+        log.error('Closing failed', { error });
+        process.exit(exitCodes.failed);
+      },
+    );
+  };
+}

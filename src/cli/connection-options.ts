@@ -1,0 +1,118 @@
+// The options that every command with a connection has, and the client that they make.
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ZabtreeClient } from '../client/zabtree-client.js';
+import { ConfigError } from '../config/config-error.js';
+import { parseAddress } from '../shared/address.js';
+import { note } from './output.js';
+
+export const defaultPeer = '127.0.0.1:5003';
+const timeoutMsDefault = 5_000;
+/** One-shot commands give every peer this many chances before they say that nobody is there. */
+const unreachableRoundsMax = 2;
+
+export interface ConnectionFlags {
+  readonly config?: string;
+  readonly peer?: readonly string[];
+  readonly timeout: number;
+}
+
+export interface OutputFlags {
+  readonly output: 'text' | 'json';
+}
+
+export function connectionOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--config <file>', "a client's (or a server's) configuration file").conflicts('peer'))
+    .option('--peer <address>', `HOST:PORT of a member, repeatable (default: ${defaultPeer})`, appendPeer)
+    .addOption(
+      new Option('--timeout <duration>', 'how long to wait for an answer, e.g. 5s or 500ms')
+        .default(timeoutMsDefault, '5s')
+        .argParser(durationMs),
+    );
+}
+
+export function outputOption(command: Command): Command {
+  return command.addOption(
+    new Option('-o, --output <format>', 'of the data').choices(['text', 'json']).default('text'),
+  );
+}
+
+/** `5s`, `500ms`, `1m`, or a number of seconds. */
+export function durationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match?.[2] ?? 's'] ?? 1_000;
+  const value = Math.round(Number(match?.[1]) * unitMs);
+  if (match === null || value < 1 || value > 86_400_000) {
+    throw new InvalidArgumentError('expected a duration from 1ms to 24h, such as 5s or 500ms.');
+  }
+  return value;
+}
+
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+function appendPeer(text: string, peers: readonly string[] = []): readonly string[] {
+  const address = parseAddress(text);
+  if (typeof address === 'string') throw new InvalidArgumentError(`${address}.`);
+  if (address.port === 0) throw new InvalidArgumentError(`"${text}" has a bad port: expected a number in 1..65535.`);
+  return peers.includes(text) ? peers : [...peers, text];
+}
+
+/** Peers in the order in which they are tried. Throws ConfigError. */
+export async function peersOf(flags: Pick<ConnectionFlags, 'config' | 'peer'>): Promise<readonly string[]> {
+  if (flags.peer !== undefined) return flags.peer;
+  const file = flags.config ?? process.env['ZABTREE_CLIENT_CONFIG'];
+  if (file !== undefined && file !== '') {
+    const { loadClientPeers } = await import('../config/load-client-config.js');
+    return loadClientPeers(file);
+  }
+  const peers = (process.env['ZABTREE_PEERS'] ?? '').split(',').filter((peer) => peer !== '');
+  for (const peer of peers) {
+    const problem = parseAddress(peer);
+    if (typeof problem === 'string') throw new ConfigError(`Cannot use ZABTREE_PEERS: ${problem}`);
+  }
+  return peers.length > 0 ? peers : [defaultPeer];
+}
+
+/** Runs `work` with a client and closes it. `patient`: waits for a peer until the deadline, however many fail. */
+export async function withClient<T>(
+  flags: ConnectionFlags,
+  work: (client: ZabtreeClient) => Promise<T>,
+  options: { readonly patient?: boolean } = {},
+): Promise<T> {
+  const client = await openClient(await peersOf(flags), flags.timeout, options);
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}
+
+export async function openClient(
+  peers: readonly string[],
+  timeoutMs: number,
+  options: { readonly patient?: boolean; readonly quiet?: boolean } = {},
+): Promise<ZabtreeClient> {
+  const [{ ZabtreeClient }, { tcpTransport }] = await Promise.all([
+    import('../client/zabtree-client.js'),
+    import('../client/tcp-transport.js'),
+  ]);
+  return new ZabtreeClient({
+    peers,
+    transport: tcpTransport,
+    timeoutMs,
+    ...(options.patient === true ? {} : { unreachableRoundsMax }),
+    onConnection: (event) => {
+      if (options.quiet !== true && event.type === 'lost')
+        note(`lost the connection to ${event.peer}: ${event.reason}`);
+    },
+  });
+}

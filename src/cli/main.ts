@@ -1,0 +1,198 @@
+// The command line: names, options and help of every command, and how each ends. What a command does is imported when it
+// runs, so that a small command starts fast.
+
+import { readFileSync } from 'node:fs';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { ConfigError } from '../config/config-error.js';
+import { type FlagValues, settings } from '../config/config-settings.js';
+import { StoreError } from '../shared/errors.js';
+import { connectionOptions, outputOption, wholeNumber } from './connection-options.js';
+import { errorText, exitCodeOf, exitCodes } from './exit-codes.js';
+
+/** Runs one command line (without node and script) and sets process.exitCode. */
+export async function runCli(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', endedByReader);
+  try {
+    const program = createProgram();
+    await registerRest(program, args);
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+      return;
+    }
+    process.exitCode = exitCodeOf(error);
+    const expected = error instanceof StoreError || error instanceof ConfigError;
+    process.stderr.write(`zabtree: ${expected || !debugging() ? errorText(error) : String((error as Error).stack)}\n`);
+  }
+}
+
+/** `zabtree list | head`: a reader that has enough is no failure. */
+function endedByReader(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed);
+}
+
+function debugging(): boolean {
+  return process.env['ZABTREE_DEBUG'] !== undefined;
+}
+
+function createProgram(): Command {
+  const program = new Command('zabtree')
+    .description('A replicated key-value store: an ensemble of servers, and its client.')
+    .version(packageVersion(), '-V, --version')
+    .showHelpAfterError('(zabtree help shows the commands)')
+    .exitOverride();
+  registerServer(program);
+  registerClient(program);
+  registerWrites(program);
+  registerReads(program);
+  registerAdministration(program);
+  return program;
+}
+
+/** Commands that bring much code with them are there when they are called, or when all commands are to be seen. */
+async function registerRest(program: Command, args: readonly string[]): Promise<void> {
+  const [word = ''] = args;
+  if (word !== 'completion' && program.commands.some((command) => command.name() === word)) return;
+  const [{ registerBench }, { registerDemo }, { registerSimulate }] = await Promise.all([
+    import('./bench/bench-command.js'),
+    import('./demo/demo-command.js'),
+    import('./simulate-command.js'),
+  ]);
+  registerBench(program);
+  registerDemo(program);
+  registerSimulate(program);
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { readonly version: unknown }).version);
+}
+
+function registerServer(program: Command): void {
+  const command = program
+    .command('server')
+    .description('run one member of an ensemble in the foreground')
+    .option('--config <file>', "gometa's configuration file (default: one node on 127.0.0.1:5001, 5002 and 5003)");
+  settingOptions(command).action(async (options: Record<string, string | boolean | undefined>) => {
+    const { runServer } = await import('./commands/server-command.js');
+    await runServer(configFile(options), flagValues(options));
+  });
+  const config = program.command('config').description('look at a configuration');
+  const print = config
+    .command('print')
+    .description("check a server's configuration and print it")
+    .option('--config <file>', 'the file')
+    .option('--effective', 'with defaults, environment and flags, as a server would use it');
+  settingOptions(print).action(async (options: Record<string, string | boolean | undefined>) => {
+    const { runConfigPrint } = await import('./commands/config-command.js');
+    await runConfigPrint(configFile(options), options['effective'] === true, flagValues(options));
+  });
+}
+
+function settingOptions(command: Command): Command {
+  for (const { flag, kind, description } of settings) {
+    if (flag === undefined) continue;
+    command.addOption(new Option(kind === 'boolean' ? `--${flag}` : `--${flag} <value>`, description));
+  }
+  return command;
+}
+
+function configFile(options: Readonly<Record<string, string | boolean | undefined>>): string | undefined {
+  const file = options['config'] ?? process.env['ZABTREE_CONFIG'];
+  return typeof file === 'string' && file !== '' ? file : undefined;
+}
+
+/** Commander names options in camel case; settings go by their flag. */
+function flagValues(options: Readonly<Record<string, string | boolean | undefined>>): FlagValues {
+  return Object.fromEntries(
+    settings.flatMap(({ flag }) => {
+      if (flag === undefined) return [];
+      const name = flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+      return [[flag, options[name]]];
+    }),
+  );
+}
+
+function registerClient(program: Command): void {
+  connectionOptions(program.command('client').description('talk to an ensemble interactively')).action(
+    async (flags) => {
+      const { runRepl } = await import('./repl/repl.js');
+      await runRepl(flags);
+    },
+  );
+}
+
+function registerWrites(program: Command): void {
+  const key = new Argument('<key>', 'the key');
+  const value = new Argument('<value>', 'the value, or - for standard input');
+  const expected = new Option(
+    '--expected-revision <n>',
+    "only if this is the key's mod revision (set: 0 = only if it is absent)",
+  ).argParser(wholeNumber(0));
+
+  requestCommand(program, 'add', 'create a key; exits 4 when it exists')
+    .addArgument(key)
+    .addArgument(value)
+    .action(async (name, text, flags) => (await import('./commands/key-commands.js')).runAdd(name, text, flags));
+  requestCommand(program, 'set', 'create or overwrite a key')
+    .addArgument(key)
+    .addArgument(value)
+    .addOption(expected)
+    .action(async (name, text, flags) => (await import('./commands/key-commands.js')).runSet(name, text, flags));
+  requestCommand(program, 'delete', 'delete a key; exits 3 when it is not there')
+    .addArgument(key)
+    .addOption(expected)
+    .action(async (name, flags) => (await import('./commands/key-commands.js')).runDelete(name, flags));
+  requestCommand(program, 'broadcast', 'tell everybody who listens now; nothing is stored')
+    .argument('<payload>', 'the message, or - for standard input')
+    .action(async (text, flags) => (await import('./commands/key-commands.js')).runBroadcast(text, flags));
+}
+
+function registerReads(program: Command): void {
+  requestCommand(program, 'get', 'print the value of a key; exits 3 when it is not there')
+    .argument('<key>', 'the key')
+    .option('--local', "the connected node's own state, without asking the others")
+    .action(async (name, flags) => (await import('./commands/key-commands.js')).runGet(name, flags));
+  requestCommand(program, 'list', 'print keys and values in order')
+    .option('--prefix <text>', 'keys that start with this')
+    .addOption(new Option('--from <key>', 'from this key on').conflicts('prefix'))
+    .addOption(new Option('--to <key>', 'up to this key, exclusive').conflicts('prefix'))
+    .option('--limit <n>', 'at most so many', wholeNumber(1))
+    .option('--revision <n>', 'as it was at this revision', wholeNumber(1))
+    .option('--keys-only', 'without values')
+    .option('--local', "the connected node's own state, without asking the others")
+    .action(async (flags) => (await import('./commands/list-command.js')).runList(flags));
+  requestCommand(program, 'watch', 'print changes as they come')
+    .addArgument(new Argument('[key]', 'this key alone (default: all keys)'))
+    .option('--prefix <text>', 'keys that start with this')
+    .option('--from-revision <n>', 'begin with the changes of this revision', wholeNumber(1))
+    .addOption(new Option('--initial', 'first print what is there').conflicts('fromRevision'))
+    .option('--broadcasts', 'print broadcast messages too')
+    .option('--count <n>', 'stop after so many lines', wholeNumber(1))
+    .action(async (name, flags) => (await import('./commands/watch-command.js')).runWatch(name, flags));
+}
+
+function registerAdministration(program: Command): void {
+  requestCommand(program, 'status', 'print the state of every member').action(async (flags) =>
+    (await import('./commands/status-command.js')).runStatus(flags),
+  );
+  requestCommand(program, 'digest', "print a hash of one node's data")
+    .option('--all', 'compare all nodes at one checkpoint; exits 1 when they differ')
+    .action(async (flags) => (await import('./commands/digest-command.js')).runDigest(flags));
+  requestCommand(program, 'compact', 'forget versions that reads at this revision or later do not need')
+    .addArgument(new Argument('<revision>', 'the revision').argParser(wholeNumber(1)))
+    .action(async (revision, flags) => (await import('./commands/key-commands.js')).runCompact(revision, flags));
+  program
+    .command('completion')
+    .description('print a completion script for a shell')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      const { completionScript } = await import('./commands/completion-command.js');
+      process.stdout.write(completionScript(shell, program));
+    });
+}
+
+function requestCommand(program: Command, name: string, description: string): Command {
+  return outputOption(connectionOptions(program.command(name).description(description)));
+}

@@ -1,0 +1,100 @@
+// `zabtree client`: gometa's dialogue, one prompt a line, and what a person expects beside it. Reads a terminal or a pipe.
+
+import type { ConnectionEvent } from '../../client/peer-rotation.js';
+import { tcpTransport } from '../../client/tcp-transport.js';
+import { ZabtreeClient } from '../../client/zabtree-client.js';
+import { type ConnectionFlags, peersOf } from '../connection-options.js';
+import { errorText } from '../exit-codes.js';
+import { LineReader } from './line-reader.js';
+import { ReplCommands } from './repl-commands.js';
+
+const selectPrompt = 'Select Host (number)';
+const commandPrompt = 'Enter command(Add, Set, Delete, Get)';
+
+/** Runs until `exit` or the end of the input. */
+export async function runRepl(flags: ConnectionFlags): Promise<void> {
+  const peers = await peersOf(flags);
+  const reader: LineReader = new LineReader({
+    input: process.stdin,
+    output: process.stdout,
+    complete: (line) => commands?.completions(line) ?? [],
+    onInterrupt: () => {
+      if (commands?.interrupt() !== true) reader.close();
+    },
+  });
+  let commands: ReplCommands | undefined;
+  try {
+    const selected = await selectHost(reader, peers);
+    if (selected === undefined) return;
+    const notices = new ConnectionNotices((text) => commands?.notice(text));
+    const client = new ZabtreeClient({
+      peers,
+      transport: tcpTransport,
+      timeoutMs: flags.timeout,
+      onConnection: (event) => notices.tell(event),
+    });
+    client.usePeer(selected);
+    commands = new ReplCommands({ client, peers, reader, timeoutMs: flags.timeout });
+    if (reader.isTerminal) print('Type help for more commands, exit to leave.');
+    try {
+      await converse(reader, commands);
+    } finally {
+      client.close();
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+async function selectHost(reader: LineReader, peers: readonly string[]): Promise<number | undefined> {
+  for (const [index, peer] of peers.entries()) print(`\t${index} - ${peer}`);
+  for (;;) {
+    const line = await reader.ask(selectPrompt);
+    if (line === undefined || isExit(line)) return undefined;
+    const selected = Number(line.trim());
+    if (line.trim() !== '' && Number.isInteger(selected) && selected >= 0 && selected < peers.length) return selected;
+    print(`Error : Invalid argument: expected a number in 0..${peers.length - 1}`);
+  }
+}
+
+async function converse(reader: LineReader, commands: ReplCommands): Promise<void> {
+  for (;;) {
+    const line = await reader.ask(commandPrompt);
+    if (line === undefined || isExit(line)) return;
+    if (line.trim() === '') continue;
+    try {
+      await commands.run(line);
+    } catch (error) {
+      print(`Error : ${errorText(error)}`);
+    }
+  }
+}
+
+function isExit(line: string): boolean {
+  return /^(exit|quit)$/i.test(line.trim());
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Says once that a connection is gone and once that another is there, however many attempts lie between. */
+class ConnectionNotices {
+  readonly #print: (text: string) => void;
+  #lost = false;
+
+  constructor(printLine: (text: string) => void) {
+    this.#print = printLine;
+  }
+
+  tell(event: ConnectionEvent): void {
+    if (event.type === 'connected') {
+      if (this.#lost) this.#print(`Connected to ${event.peer}`);
+      this.#lost = false;
+    } else if (!this.#lost) {
+      this.#lost = true;
+      const what = event.type === 'lost' ? 'Lost the connection to' : 'Cannot reach';
+      this.#print(`${what} ${event.peer} (${event.reason}), trying the next peer`);
+    }
+  }
+}

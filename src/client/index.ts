@@ -1,0 +1,25 @@
+// What the published client library offers, fit for browsers too. Node programs take the TCP transport from
+// tcp-transport.js beside it.
+
+export { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
+export type { Channel, ChannelHandler, ClientTransport } from './client-transport.js';
+export type { ConnectionEvent } from './peer-rotation.js';
+export type { Watch } from './watch.js';
+export type { WatchListener, WatchUpdate } from './watch-stream.js';
+export { type WebSocketLike, type WebSocketTransportOptions, webSocketTransport } from './websocket-transport.js';
+export {
+  type BytesLike,
+  type ClientOptions,
+  type ConditionOptions,
+  type DigestAnswer,
+  type GetResult,
+  type ListOptions,
+  type ListPage,
+  type RangeOptions,
+  type ReadOptions,
+  type RequestOptions,
+  type StatusResult,
+  type WatchOptions,
+  type WriteResult,
+  ZabtreeClient,
+} from './zabtree-client.js';

@@ -1,0 +1,137 @@
+// One connection of the native protocol as the client sees it: preface and hello, requests out, frames in. Requests of
+// one turn leave in one write. Never retries and never reconnects.
+
+import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import { readFrame } from '../wire/native-frame-decoder.js';
+import { decodePreface, encodePreface, FrameSplitter, nativeVersion, prefaceBytes } from '../wire/native-framing.js';
+import type { NativeFrame, NativePayload, NativeRequest } from '../wire/native-messages.js';
+import { writeRequestFrame } from '../wire/native-request-codec.js';
+import { ProtoReader } from '../wire/proto-reader.js';
+import { ProtoWriter } from '../wire/proto-writer.js';
+import type { Channel, ClientTransport } from './client-transport.js';
+
+export type HelloPayload = Extract<NativePayload, { type: 'hello' }>;
+
+export interface ConnectionHandler {
+  /** The server has said hello: requests may be sent. */
+  ready(hello: HelloPayload, frame: NativeFrame): void;
+  /** Its bytes are views into what was received: copy to keep. */
+  frame(frame: NativeFrame): void;
+  /** All frames that arrived together were given. */
+  turnEnded(): void;
+  closed(reason: string): void;
+}
+
+/** No server sends frames beyond this; a greater length means that the other side speaks something else. */
+const frameBytesMax = 64 * 2 ** 20;
+const writerBytes = 16 * 1024;
+const writerBytesKept = 256 * 1024;
+
+export class NativeConnection {
+  readonly peer: string;
+  readonly #handler: ConnectionHandler;
+  readonly #channel: Channel;
+  readonly #splitter = new FrameSplitter(frameBytesMax);
+  readonly #reader = new ProtoReader(emptyBytes);
+  #writer = new ProtoWriter(writerBytes);
+  #flushScheduled = false;
+  #state: 'preface' | 'hello' | 'ready' | 'closed' = 'preface';
+  readonly #connectTimer: ReturnType<typeof setTimeout>;
+
+  constructor(transport: ClientTransport, peer: string, connectTimeoutMs: number, handler: ConnectionHandler) {
+    this.peer = peer;
+    this.#handler = handler;
+    this.#channel = transport.open(peer, {
+      opened: () => this.#channel.send(encodePreface()),
+      received: (bytes) => this.#received(bytes),
+      closed: (reason) => this.#end(reason),
+    });
+    this.#connectTimer = setTimeout(() => {
+      this.#channel.close();
+      this.#end(`no hello within ${connectTimeoutMs} ms`);
+    }, connectTimeoutMs);
+  }
+
+  get ready(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /** Encoded or handed to the transport, and not sent yet. */
+  get queuedBytes(): number {
+    return this.#writer.position + this.#channel.queuedBytes();
+  }
+
+  send(request: NativeRequest): void {
+    writeRequestFrame(this.#writer, request);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(this.#flush);
+  }
+
+  /** Ends it without a `closed` callback. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#connectTimer);
+    this.#channel.close();
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    if (this.#state !== 'ready' || this.#writer.position === 0) return;
+    this.#channel.send(this.#writer.finish());
+    if (this.#writer.bytes.length > writerBytesKept) this.#writer = new ProtoWriter(writerBytes);
+    else this.#writer.position = 0;
+  };
+
+  #received(bytes: Bytes): void {
+    if (this.#state === 'closed') return;
+    this.#splitter.push(bytes);
+    try {
+      this.#readFrames();
+    } catch (error) {
+      this.#channel.close();
+      this.#end(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #readFrames(): void {
+    if (this.#state === 'preface') {
+      const preface = this.#splitter.take(prefaceBytes);
+      if (preface === undefined) return;
+      const version = decodePreface(preface);
+      if (version !== nativeVersion)
+        throw new Error(`it speaks version ${version} of the protocol, expected ${nativeVersion}`);
+      this.#state = 'hello';
+    }
+    for (let body = this.#splitter.next(); body !== undefined; body = this.#splitter.next()) {
+      this.#reader.reset(body);
+      const frame = readFrame(this.#reader);
+      if (this.#state === 'hello') this.#hello(frame);
+      else this.#handler.frame(frame);
+      if (this.#isClosed()) return;
+    }
+    this.#handler.turnEnded();
+  }
+
+  #hello(frame: NativeFrame): void {
+    if (frame.payload.type !== 'hello') {
+      throw new Error(frame.code === 'OK' ? 'its first frame is no hello' : `${frame.code}: ${frame.message}`);
+    }
+    clearTimeout(this.#connectTimer);
+    this.#state = 'ready';
+    this.#handler.ready(frame.payload, frame);
+  }
+
+  /** Read anew after a callback, which may have closed it. */
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  #end(reason: string): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#connectTimer);
+    this.#handler.closed(reason);
+  }
+}

@@ -1,0 +1,331 @@
+// The client library: promises and async iterables over the request engine. Keys and values are bytes; text is taken as
+// UTF-8. One client holds one connection at a time and moves to the next peer by itself.
+
+import { StoreError } from '../shared/errors.js';
+import type { Revision, ServerId, Zxid } from '../shared/ids.js';
+import type { KeyRecord, NativeFrame, NativeRange, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
+import { utf8Encode } from '../wire/utf8.js';
+import type { ClientTransport } from './client-transport.js';
+import type { ConnectionEvent } from './peer-rotation.js';
+import type { Command, RequestBody, RequestDone } from './pending-request.js';
+import { copyRecord } from './record-copy.js';
+import { RequestEngine, type Stream } from './request-engine.js';
+import { StreamLiveness } from './stream-liveness.js';
+import { Watch } from './watch.js';
+import { type WatchListener, type WatchSettings, WatchStream } from './watch-stream.js';
+
+export interface ClientOptions {
+  /** Client ports, `host:port`, in the order in which they are tried. */
+  readonly peers: readonly string[];
+  readonly transport: ClientTransport;
+  /** For requests that name none; default 5000. */
+  readonly timeoutMs?: number;
+  /** Fails requests once this many rounds over all peers have failed; default: only at their deadline. */
+  readonly unreachableRoundsMax?: number;
+  readonly onConnection?: (event: ConnectionEvent) => void;
+}
+
+/** Bytes, or text to be encoded as UTF-8. */
+export type BytesLike = Uint8Array | string;
+
+export interface RequestOptions {
+  readonly timeoutMs?: number;
+}
+
+export interface ConditionOptions extends RequestOptions {
+  /** Only if the key's mod revision is this; for `set`, 0: only if the key is absent. */
+  readonly expectedRevision?: number;
+}
+
+export interface ReadOptions extends RequestOptions {
+  /** Answer from the state of the connected node; default: linearizable. */
+  readonly local?: boolean;
+}
+
+export interface WriteResult {
+  readonly revision: Revision;
+  readonly zxid: Zxid;
+}
+
+export interface GetResult {
+  /** undefined: there is no such key. */
+  readonly record: KeyRecord | undefined;
+  readonly revision: Revision;
+  readonly zxid: Zxid;
+}
+
+/** Which keys; all of them when empty. */
+export interface RangeOptions {
+  readonly key?: BytesLike;
+  readonly prefix?: BytesLike;
+  readonly from?: BytesLike;
+  /** Exclusive. */
+  readonly to?: BytesLike;
+}
+
+export interface ListOptions extends RangeOptions, ReadOptions {
+  /** Most records in all; default: no bound. */
+  readonly limit?: number;
+  /** Most records of a page; default: the server's bound. */
+  readonly pageRecords?: number;
+  /** As it was then; default: now. All pages are of one revision. */
+  readonly revision?: number;
+  readonly keysOnly?: boolean;
+}
+
+export interface ListPage {
+  readonly records: readonly KeyRecord[];
+  readonly revision: Revision;
+  readonly zxid: Zxid;
+}
+
+export interface WatchOptions extends RangeOptions, RequestOptions {
+  /** Default: from the next change on. */
+  readonly fromRevision?: number;
+  /** The current records first; excludes fromRevision. */
+  readonly initial?: boolean;
+}
+
+export interface StatusResult extends NativeStatus {
+  readonly zxid: Zxid;
+  readonly revision: Revision;
+}
+
+export interface DigestAnswer {
+  readonly id: ServerId;
+  readonly zxid: Zxid;
+  readonly revision: Revision;
+  readonly digest: string;
+}
+
+const timeoutMsDefault = 5_000;
+const emptyPage = new Uint8Array(0);
+
+export class ZabtreeClient {
+  readonly #engine: RequestEngine;
+  readonly #liveness: StreamLiveness;
+  readonly #timeoutMs: number;
+  readonly #watches = new Set<WatchStream>();
+
+  constructor(options: ClientOptions) {
+    if (options.peers.length === 0) throw new StoreError('INVALID_ARGUMENT', 'A client needs at least one peer');
+    this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault;
+    this.#engine = new RequestEngine({
+      peers: options.peers,
+      transport: options.transport,
+      unreachableRoundsMax: options.unreachableRoundsMax,
+      onConnection: options.onConnection,
+    });
+    this.#liveness = new StreamLiveness(this.#engine);
+  }
+
+  /** The peer that requests go to. */
+  get peer(): string {
+    return this.#engine.peer;
+  }
+
+  /** Requests that have no answer yet. */
+  get pendingCount(): number {
+    return this.#engine.pendingCount;
+  }
+
+  /** Creates; fails with KEY_EXISTS when the key is there. */
+  add(key: BytesLike, value: BytesLike, options: RequestOptions = {}): Promise<WriteResult> {
+    return this.#write({ type: 'add', key: bytesOf(key), value: bytesOf(value) }, options);
+  }
+
+  /** Creates or overwrites. */
+  set(key: BytesLike, value: BytesLike, options: ConditionOptions = {}): Promise<WriteResult> {
+    return this.#write({ type: 'set', key: bytesOf(key), value: bytesOf(value), ...conditionOf(options) }, options);
+  }
+
+  /** Fails with KEY_NOT_FOUND when the key is not there. */
+  delete(key: BytesLike, options: ConditionOptions = {}): Promise<WriteResult> {
+    return this.#write({ type: 'delete', key: bytesOf(key), ...conditionOf(options) }, options);
+  }
+
+  /** Versions that a read at `revision` or later does not need may go. */
+  compact(revision: number, options: RequestOptions = {}): Promise<WriteResult> {
+    return this.#write({ type: 'compact', revision: revisionOf(revision) }, options);
+  }
+
+  get(key: BytesLike, options: ReadOptions = {}): Promise<GetResult> {
+    const body: RequestBody = {
+      type: 'get',
+      key: bytesOf(key),
+      local: options.local ?? false,
+      seen: this.#engine.seen,
+    };
+    return new Promise((resolve, reject) => {
+      this.request(body, options.timeoutMs, (error, frame) => {
+        if (frame === null || (error !== null && error.code !== 'KEY_NOT_FOUND')) reject(error);
+        else {
+          const record = frame.payload.type === 'record' ? copyRecord(frame.payload.record) : undefined;
+          resolve({ record, revision: frame.revision, zxid: frame.zxid });
+        }
+      });
+    });
+  }
+
+  /** Pages in order of the keys, all of one revision. */
+  async *list(options: ListOptions = {}): AsyncGenerator<ListPage> {
+    const range = rangeOf(options);
+    let left = options.limit ?? Number.POSITIVE_INFINITY;
+    let page: Uint8Array = emptyPage;
+    let revision = revisionOf(options.revision ?? 0);
+    do {
+      const limit = Math.min(left, options.pageRecords ?? 0xffff_ffff);
+      const body: NativeRequestBody = {
+        type: 'list',
+        range,
+        page,
+        limit: limit >= 0xffff_ffff ? 0 : limit,
+        revision,
+        keysOnly: options.keysOnly ?? false,
+        local: options.local ?? false,
+        seen: this.#engine.seen,
+      };
+      const result = await this.#ask(body, options, (frame) => {
+        const { payload } = frame;
+        if (payload.type !== 'list') return undefined;
+        const records = payload.records.map(copyRecord);
+        return { records, next: payload.next.slice(), revision: frame.revision, zxid: frame.zxid };
+      });
+      yield { records: result.records, revision: result.revision, zxid: result.zxid };
+      left -= result.records.length;
+      page = result.next;
+      revision = result.revision;
+    } while (page.length > 0 && left > 0);
+  }
+
+  /** Changes from here on (or from a revision), each once and in order, over any number of reconnections. */
+  watch(options: WatchOptions = {}): Watch {
+    return new Watch((listener) => this.#openWatch(options, listener));
+  }
+
+  /** The same with callbacks; the returned function ends it. */
+  watchEach(options: WatchOptions, listener: WatchListener): () => void {
+    const stream = this.#openWatch(options, listener);
+    stream.start();
+    return () => stream.close();
+  }
+
+  /** Tells all who listen on any node; nothing is stored. Not repeated after a lost connection. */
+  async broadcast(payload: BytesLike, options: RequestOptions = {}): Promise<void> {
+    await this.#ask({ type: 'broadcast', payload: bytesOf(payload) }, options, () => true);
+  }
+
+  /** Messages that arrive from now on; those sent while the connection is lost are missed. The returned function ends it. */
+  onBroadcast(listener: (payload: Uint8Array) => void): () => void {
+    const stopListening = this.#engine.onBroadcast(listener);
+    const release = this.#liveness.use();
+    const subscription: Stream = {
+      connected: () => {
+        this.#engine.openStream({ type: 'subscribeBroadcasts' }, this.#timeoutMs, () => undefined);
+      },
+      lost: () => undefined,
+    };
+    this.#engine.attach(subscription);
+    return () => {
+      stopListening();
+      release();
+      this.#engine.detach(subscription);
+    };
+  }
+
+  /** What the connected node says of itself. */
+  status(options: RequestOptions = {}): Promise<StatusResult> {
+    return this.#ask({ type: 'status' }, options, ({ payload, zxid, revision }) =>
+      payload.type === 'status' ? { ...payload.status, zxid, revision } : undefined,
+    );
+  }
+
+  /** Digest of what the connected node has applied; proposes nothing. */
+  digest(options: RequestOptions = {}): Promise<DigestAnswer> {
+    return this.#ask({ type: 'digest' }, options, ({ payload }) =>
+      payload.type === 'digest' ? payload.digest : undefined,
+    );
+  }
+
+  /** Digests of all reachable nodes at one checkpoint. */
+  digestAll(options: RequestOptions = {}): Promise<readonly DigestAnswer[]> {
+    return this.#ask({ type: 'digestAll' }, options, ({ payload }) =>
+      payload.type === 'digestAll' ? payload.digests : undefined,
+    );
+  }
+
+  /** Moves to this peer, by its position in the options. */
+  usePeer(index: number): void {
+    this.#engine.usePeer(index);
+  }
+
+  /** For load generators: no promise, and the frame's bytes are not copied. `done` comes exactly once, never during the call. */
+  request(body: RequestBody, timeoutMs: number | undefined, done: RequestDone): void {
+    this.#engine.request(body, timeoutMs ?? this.#timeoutMs, done);
+  }
+
+  /** Fails what is unanswered and ends all watches. */
+  close(): void {
+    for (const watch of [...this.#watches]) watch.close();
+    this.#liveness.stop();
+    this.#engine.close();
+  }
+
+  #openWatch(options: WatchOptions, listener: WatchListener): WatchStream {
+    if (options.initial === true && options.fromRevision !== undefined) {
+      throw new StoreError('INVALID_ARGUMENT', 'A watch begins with the current state or at a revision, not both');
+    }
+    const settings: WatchSettings = {
+      range: rangeOf(options),
+      fromRevision: options.fromRevision === undefined ? undefined : revisionOf(options.fromRevision),
+      initial: options.initial ?? false,
+      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+    };
+    const release = this.#liveness.use();
+    const stream: WatchStream = new WatchStream(this.#engine, settings, {
+      update: (update) => listener.update(update),
+      ended: (error) => {
+        release();
+        this.#watches.delete(stream);
+        listener.ended(error);
+      },
+    });
+    this.#watches.add(stream);
+    return stream;
+  }
+
+  #write(command: Command, options: RequestOptions): Promise<WriteResult> {
+    return this.#ask({ type: 'command', command }, options, ({ revision, zxid }) => ({ revision, zxid }));
+  }
+
+  /** `pick` takes what is wanted out of a successful answer; undefined: it is not there. */
+  #ask<T>(body: RequestBody, options: RequestOptions, pick: (frame: NativeFrame) => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.request(body, options.timeoutMs, (error, frame) => {
+        const result = error === null && frame !== null ? pick(frame) : undefined;
+        if (result !== undefined) resolve(result);
+        else reject(error ?? new StoreError('INTERNAL', `The server answered a ${body.type} with something else`));
+      });
+    });
+  }
+}
+
+function bytesOf(value: BytesLike): Uint8Array {
+  return typeof value === 'string' ? utf8Encode(value) : value;
+}
+
+function revisionOf(value: number): Revision {
+  if (Number.isSafeInteger(value) && value >= 0) return value as Revision;
+  throw new StoreError('INVALID_ARGUMENT', `${value} is not a revision: expected an integer of at least 0`);
+}
+
+function conditionOf(options: ConditionOptions): { readonly expectedRevision?: Revision } {
+  return options.expectedRevision === undefined ? {} : { expectedRevision: revisionOf(options.expectedRevision) };
+}
+
+function rangeOf(options: RangeOptions): NativeRange {
+  if (options.key !== undefined) return { type: 'single', key: bytesOf(options.key) };
+  if (options.prefix !== undefined) return { type: 'prefix', prefix: bytesOf(options.prefix) };
+  const to = options.to === undefined ? undefined : bytesOf(options.to);
+  return { type: 'range', from: options.from === undefined ? emptyPage : bytesOf(options.from), to };
+}

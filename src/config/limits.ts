@@ -1,0 +1,67 @@
+// Every bound of the server, by name. Past a bound the caller gets a clear error; nothing grows without one.
+
+export const limits = {
+  /** User keys, bytes. LMDB takes 1978 encoded bytes; escaping can double a key. */
+  keyBytesMax: 900,
+  /** User values, bytes. */
+  valueBytesMax: 1.5 * 2 ** 20,
+  /** One frame on the client port, bytes. */
+  requestFrameBytesMax: 2 * 2 ** 20,
+  /** One frame between peers, bytes: a whole batch. */
+  peerFrameBytesMax: 16 * 2 ** 20,
+  /** One election datagram, bytes. */
+  datagramBytesMax: 1200,
+  /** Body of one batch, bytes, and commands in it. */
+  batchBytesMax: 4 * 2 ** 20,
+  batchEntriesMax: 4096,
+  /** Batches proposed and not committed. */
+  batchesInFlightMax: 4,
+  /** Commands waiting for the leader's prepare. */
+  prepareQueueMax: 16384,
+  /** Committed and not flushed, bytes: flush starts at the first, writes are refused past the second. */
+  overlayFlushBytes: 16 * 2 ** 20,
+  overlayBytesMax: 64 * 2 ** 20,
+  /** Versions in one flush, history rows that one read of changes looks at, versions that one slice of compaction removes. */
+  overlayFlushVersions: 10_000,
+  historyRowsMax: 20_000,
+  compactVersionsMax: 8_192,
+  /** Unsent bytes on one peer link before the peer is dropped, and on one client connection before reading stops. */
+  peerQueueBytesMax: 64 * 2 ** 20,
+  clientQueueBytesMax: 8 * 2 ** 20,
+  /** Unsent and half-received bytes of all client connections; past it only short queues may grow. */
+  clientQueueBytesTotalMax: 512 * 2 ** 20,
+  clientConnectionsMax: 10_000,
+  /** Connections past clientConnectionsMax that are told so; any more are closed without a word. */
+  clientRefusalsMax: 256,
+  /** Connections on the peer port that have not finished their handshake. */
+  peerHandshakesMax: 64,
+  handshakeTimeoutMs: 5_000,
+  /** One frame of a handshake between peers, bytes: the sender is not known yet. */
+  handshakeFrameBytesMax: 16 * 2 ** 10,
+  /** Unsent bytes on a peer link at which it counts as drained again. */
+  peerQueueLowBytes: 1 * 2 ** 20,
+  requestsInFlightPerConnectionMax: 8_192,
+  watchesPerConnectionMax: 20_000,
+  /** Unsent bytes on a client connection past which its watches wait and go on from history. */
+  watchQueueBytesMax: 1 * 2 ** 20,
+  /** One step of a watch's initial state or catch-up, bytes, and the time that steps may take in one turn. */
+  watchPageBytes: 256 * 2 ** 10,
+  watchTurnMs: 4,
+  /** A client's deadline when it names none, and the longest. */
+  requestTimeoutMsDefault: 5_000,
+  requestTimeoutMsMax: 60_000,
+  /** An ephemeral message, bytes. */
+  broadcastBytesMax: 64 * 2 ** 10,
+  sessionsMax: 10_000,
+  sessionResultsMax: 8_192,
+  sessionResultsTotalMax: 200_000,
+  /** One log segment, bytes, and what the log keeps for slow followers. */
+  logSegmentBytes: 64 * 2 ** 20,
+  logRetainBytesMax: 256 * 2 ** 20,
+  /** One chunk of a snapshot on the wire, bytes. */
+  snapshotChunkBytes: 256 * 2 ** 10,
+  rangeBytesMax: 1 * 2 ** 20,
+  rangeRecordsMax: 10_000,
+} as const;
+
+export type Limits = { readonly [Name in keyof typeof limits]: number };

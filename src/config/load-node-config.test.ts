@@ -1,0 +1,245 @@
+// What the loader accepts (gometa's file as it is, the layers in their order) and, as a table, how it refuses the rest.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError } from './config-error.js';
+import { loadClientPeers } from './load-client-config.js';
+import { loadNodeConfig } from './load-node-config.js';
+import { membershipHash, serverIdOf } from './node-config.js';
+import { effectiveDocument } from './print-config.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'zabtree-config-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+let files = 0;
+function fileOf(content: unknown): string {
+  const file = join(directory, `config-${++files}.json`);
+  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+  return file;
+}
+
+const host = { ElectionAddr: 'localhost:5001', MessageAddr: 'localhost:5002', RequestAddr: 'localhost:5003' };
+const peers = [
+  { ElectionAddr: 'localhost:5004', MessageAddr: 'localhost:5005' },
+  { ElectionAddr: 'localhost:5007', MessageAddr: 'localhost:5008' },
+];
+const gometa = { Host: host, Peer: peers };
+
+function refusalOf(content: unknown, environment: NodeJS.ProcessEnv = {}, flags: Record<string, string> = {}): string {
+  try {
+    loadNodeConfig({ file: fileOf(content), environment, flags });
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('expected a ConfigError');
+}
+
+describe('loadNodeConfig()', () => {
+  it("takes gometa's file as it is", () => {
+    const config = loadNodeConfig({ file: fileOf(gometa) });
+    expect(config.self).toEqual({
+      id: serverIdOf('zabtree', 'localhost:5002'),
+      electionAddr: 'localhost:5001',
+      messageAddr: 'localhost:5002',
+    });
+    expect(config.members).toHaveLength(3);
+    expect(config.requestAddr).toBe('localhost:5003');
+    expect(config.listen).toEqual({ election: 'localhost:5001', message: 'localhost:5002', request: 'localhost:5003' });
+    expect(config.dataDir).toBe('./data');
+    expect(config.bootstrap).toBe(false);
+    expect(config.clusterKey).toBeUndefined();
+  });
+
+  it('accepts the host repeated among the peers and gives every member the same membership', () => {
+    const repeated = loadNodeConfig({
+      file: fileOf({
+        Host: host,
+        Peer: [{ ElectionAddr: host.ElectionAddr, MessageAddr: host.MessageAddr }, ...peers],
+      }),
+    });
+    expect(repeated.members).toHaveLength(3);
+    const [second, third] = peers;
+    const other = loadNodeConfig({
+      file: fileOf({
+        Host: { ...second, RequestAddr: 'localhost:5006' },
+        Peer: [{ ElectionAddr: host.ElectionAddr, MessageAddr: host.MessageAddr }, third],
+      }),
+    });
+    expect(membershipHash(other.members)).toBe(membershipHash(repeated.members));
+    expect(other.members).toEqual(repeated.members);
+  });
+
+  it('is one node on loopback without a file', () => {
+    const config = loadNodeConfig({});
+    expect(config.members).toEqual([config.self]);
+    expect([config.self.electionAddr, config.self.messageAddr, config.requestAddr]).toEqual([
+      '127.0.0.1:5001',
+      '127.0.0.1:5002',
+      '127.0.0.1:5003',
+    ]);
+  });
+
+  it('lays flags over environment over file over defaults', () => {
+    const file = fileOf({ ...gometa, DataDir: 'from-file', LogLevel: 'warn', Timing: { TickMs: 11 } });
+    const environment = {
+      ZABTREE_DATA_DIR: 'from-env',
+      ZABTREE_TIMING_SYNC_LIMIT_MS: '3000',
+      ZABTREE_LOG_FORMAT: 'json',
+    };
+    const config = loadNodeConfig({ file, environment, flags: { 'data-dir': 'from-flag' } });
+    expect(config.dataDir).toBe('from-flag');
+    expect(loadNodeConfig({ file, environment }).dataDir).toBe('from-env');
+    expect(loadNodeConfig({ file }).dataDir).toBe('from-file');
+    expect(config.logLevel).toBe('warn');
+    expect(config.logFormat).toBe('json');
+    expect(config.timing.tickMs).toBe(11);
+    expect(config.timing.syncLimitMs).toBe(3000);
+    expect(config.timing.pingIntervalMs).toBe(100);
+  });
+
+  it('ignores variables that only look like its own, such as those that Kubernetes sets for a service', () => {
+    const environment = { ZABTREE_SERVICE_HOST: '10.0.0.1', ZABTREE_PORT: 'tcp://10.0.0.1:5003' };
+    expect(loadNodeConfig({ file: fileOf(gometa), environment }).requestAddr).toBe('localhost:5003');
+  });
+
+  it('reads the key from a file and never prints it', () => {
+    const key = fileOf('a secret of twenty bytes\n');
+    const config = loadNodeConfig({ file: fileOf({ ...gometa, ClusterKeyFile: key }) });
+    expect(new TextDecoder().decode(config.clusterKey)).toBe('a secret of twenty bytes');
+    expect(JSON.stringify(effectiveDocument(config))).not.toContain('secret');
+  });
+
+  const address = 'expected host:port';
+  it.each<[string, unknown, string]>([
+    ['an unknown key', { ...gometa, DataDirectory: 'x' }, 'DataDirectory is not a known key: did you mean DataDir?'],
+    ['a key in the wrong case', { ...gometa, peer: peers }, 'peer is not a known key: did you mean Peer?'],
+    [
+      'an unknown key inside',
+      { Host: { ...host, RequestAdr: 'x:1' } },
+      'Host.RequestAdr is not a known key: did you mean RequestAddr?',
+    ],
+    [
+      'an unknown key of a peer',
+      { ...gometa, Peer: [{ ...peers[0], Weight: 1 }] },
+      'Peer[0].Weight is not a known key',
+    ],
+    [
+      'an unknown limit',
+      { ...gometa, Limits: { KeyByteMax: 1 } },
+      'Limits.KeyByteMax is not a known key: did you mean KeyBytesMax?',
+    ],
+    ['no host', { Peer: peers }, 'Host is missing: expected an object with ElectionAddr, MessageAddr, RequestAddr'],
+    ['no address', { Host: { ElectionAddr: 'a:1', MessageAddr: 'a:2' } }, 'Host.RequestAddr is missing'],
+    ["a client's file", { Peer: [{ RequestAddr: 'a:1' }] }, "it is a client's configuration"],
+    ['peers that are no list', { Host: host, Peer: {} }, 'Peer: expected array'],
+    [
+      'an address that is no text',
+      { Host: { ...host, RequestAddr: 5003 } },
+      'Host.RequestAddr: expected string, received number',
+    ],
+    [
+      'an address without a port',
+      { Host: { ...host, RequestAddr: 'localhost' } },
+      `Host.RequestAddr: "localhost" has no port: ${address}`,
+    ],
+    [
+      'an address without a host',
+      { Host: { ...host, RequestAddr: ':5003' } },
+      `Host.RequestAddr: ":5003" has no host: ${address}`,
+    ],
+    [
+      'port 0',
+      { Host: { ...host, RequestAddr: 'a:0' } },
+      'Host.RequestAddr: "a:0" has a bad port: expected a number in 1..65535',
+    ],
+    ['a port too high', { Host: { ...host, RequestAddr: 'a:65536' } }, 'Host.RequestAddr: "a:65536" has a bad port'],
+    [
+      'a port that is no number',
+      { Host: { ...host, RequestAddr: 'a:http' } },
+      'Host.RequestAddr: "a:http" has a bad port',
+    ],
+    ['a bare IPv6 address', { Host: { ...host, RequestAddr: '::1:5003' } }, 'write an IPv6 address as [::1]:port'],
+    [
+      'a repeated address',
+      { Host: host, Peer: [peers[0], { ElectionAddr: 'localhost:5004', MessageAddr: 'x:1' }] },
+      'Peer[1].ElectionAddr repeats the address localhost:5004 of Peer[0].ElectionAddr',
+    ],
+    ['a repeated peer', { Host: host, Peer: [peers[0], peers[0]] }, 'Peer[1].ElectionAddr repeats the address'],
+    [
+      'a host with one port twice',
+      { Host: { ...host, RequestAddr: 'localhost:5002' } },
+      'Host.RequestAddr repeats the address localhost:5002 of Host.MessageAddr',
+    ],
+    [
+      'two keys',
+      { ...gometa, ClusterKey: '0123456789abcdef', ClusterKeyFile: 'x' },
+      'ClusterKey and ClusterKeyFile are both given',
+    ],
+    ['a short key', { ...gometa, ClusterKey: 'short' }, 'ClusterKey: expected at least 16 characters'],
+    ['a missing key file', { ...gometa, ClusterKeyFile: '/nowhere/key' }, 'Cannot read ClusterKeyFile "/nowhere/key"'],
+    ['a bad level', { ...gometa, LogLevel: 'loud' }, 'LogLevel: expected one of "error"|"warn"|"info"|"debug"'],
+    ['a negative limit', { ...gometa, Limits: { KeyBytesMax: -1 } }, 'Limits.KeyBytesMax: '],
+    [
+      'a key limit above what the tree stores',
+      { ...gometa, Limits: { KeyBytesMax: 2000 } },
+      'Limits.KeyBytesMax is 2000: expected at most 980',
+    ],
+    [
+      'values above a frame',
+      { ...gometa, Limits: { ValueBytesMax: 10_000_000 } },
+      'Limits.RequestFrameBytesMax is 2097152: expected at least',
+    ],
+    [
+      'limits that cannot work',
+      { ...gometa, Timing: { SyncLimitMs: 100 } },
+      'Timing.SyncLimitMs is 100: expected at least twice PingIntervalMs (100)',
+    ],
+    ['broken JSON', '{\n  "Host": {,\n}', 'line 2, column 12'],
+    ['no object', '[]', 'expected a JSON object'],
+    ['an empty file', '', 'Cannot parse configuration'],
+  ])('refuses %s', (_, content, expected) => {
+    expect(refusalOf(content)).toContain(expected);
+  });
+
+  it('names the variable or the flag that set a bad value', () => {
+    expect(refusalOf(gometa, { ZABTREE_LOG_LEVEL: 'loud' })).toContain('(set by ZABTREE_LOG_LEVEL)');
+    expect(refusalOf(gometa, { ZABTREE_LIMITS_KEY_BYTES_MAX: 'many' })).toContain(
+      '(set by ZABTREE_LIMITS_KEY_BYTES_MAX)',
+    );
+    expect(refusalOf(gometa, {}, { 'request-addr': 'nowhere' })).toContain('(set by --request-addr)');
+  });
+
+  it('says that a file is missing', () => {
+    expect(() => loadNodeConfig({ file: join(directory, 'none.json') })).toThrow(/none.json": there is no such file/);
+  });
+});
+
+describe('loadClientPeers()', () => {
+  it("reads gometa's client file, and a server's own", () => {
+    expect(loadClientPeers(fileOf({ Peer: [{ RequestAddr: 'a:1' }, { RequestAddr: 'b:1' }] }))).toEqual(['a:1', 'b:1']);
+    expect(loadClientPeers(fileOf(gometa))).toEqual(['localhost:5003']);
+  });
+
+  it.each<[unknown, string]>([
+    [{}, 'Peer is missing'],
+    [{ Peer: [] }, 'Peer: lists no peer'],
+    [{ Peer: [{}] }, 'Peer[0].RequestAddr is missing'],
+    [{ Peer: [{ RequestAddr: 'a:1' }, { RequestAddr: 'a:1' }] }, 'Peer lists a:1 twice'],
+    [{ Peers: [] }, 'Peers is not a known key: did you mean Peer?'],
+  ])('refuses %j', (content, expected) => {
+    expect(() => loadClientPeers(fileOf(content))).toThrow(expected);
+  });
+});
+
+describe('serverIdOf()', () => {
+  it('gives safe, different, stable ids', () => {
+    const ids = new Set(Array.from({ length: 1000 }, (_, i) => serverIdOf('zabtree', `localhost:${i}`)));
+    expect(ids.size).toBe(1000);
+    for (const id of ids) expect(Number.isSafeInteger(id) && id > 0).toBe(true);
+    expect(serverIdOf('zabtree', 'localhost:5002')).toBe(serverIdOf('zabtree', 'localhost:5002'));
+    expect(serverIdOf('other', 'localhost:5002')).not.toBe(serverIdOf('zabtree', 'localhost:5002'));
+  });
+});

@@ -1,0 +1,208 @@
+// From configuration file, environment and flags to a NodeConfig, or to a ConfigError that says what to change. Touches
+// no disk but the configuration and the key file; what the machine allows (ports, directories) shows at start.
+
+import { readFileSync } from 'node:fs';
+import { ConfigError } from './config-error.js';
+import { configErrorOf, readConfigFile } from './config-file.js';
+import { problemsOf, type ServerFile, serverFileSchema } from './config-schema.js';
+import { type ConfigDocument, type FlagValues, layOver } from './config-settings.js';
+import type { Limits } from './limits.js';
+import { defaultHost, type MemberAddrs, type NodeConfig, nodeConfigOf, type TimingConfig } from './node-config.js';
+import { pascalCase } from './pascal-case.js';
+
+export interface ConfigSources {
+  /** Path of the file; undefined: the defaults, one node on loopback. */
+  readonly file?: string | undefined;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly flags?: FlagValues;
+}
+
+/** A key shorter than this protects nothing. */
+const clusterKeyBytesMin = 16;
+
+/** Throws ConfigError. */
+export function loadNodeConfig(sources: ConfigSources): NodeConfig {
+  const document = sources.file === undefined ? defaultDocument() : readConfigFile(sources.file);
+  const source = sources.file === undefined ? 'the configuration' : `configuration "${sources.file}"`;
+  if (looksLikeClientFile(document)) {
+    throw new ConfigError(
+      `Cannot use ${source}: it is a client's configuration (Peer with RequestAddr, no Host), expected a server's`,
+    );
+  }
+  const layers = layOver(document, sources.environment ?? {}, sources.flags ?? {});
+  const parsed = serverFileSchema.safeParse(layers.document);
+  if (!parsed.success)
+    throw configErrorOf(source, withOrigins(problemsOf(parsed.error, serverFileSchema), layers.origins));
+  const problems = contradictionsOf(parsed.data);
+  if (problems.length > 0) throw configErrorOf(source, withOrigins(problems, layers.origins));
+  const config = nodeConfigFrom(parsed.data);
+  const limitProblems = [...limitProblemsOf(config.limits), ...timingProblemsOf(config.timing)];
+  if (limitProblems.length > 0) throw configErrorOf(source, withOrigins(limitProblems, layers.origins));
+  return config;
+}
+
+/** Checks a server's file alone, without environment and flags, and gives its document. Throws ConfigError. */
+export function readServerDocument(file: string | undefined): ConfigDocument {
+  loadNodeConfig({ file });
+  return file === undefined ? defaultDocument() : readConfigFile(file);
+}
+
+function defaultDocument(): ConfigDocument {
+  return {
+    Host: {
+      ElectionAddr: defaultHost.electionAddr,
+      MessageAddr: defaultHost.messageAddr,
+      RequestAddr: defaultHost.requestAddr,
+    },
+  };
+}
+
+function looksLikeClientFile(document: ConfigDocument): boolean {
+  const peers = document['Peer'];
+  if (document['Host'] !== undefined || !Array.isArray(peers) || peers.length === 0) return false;
+  return peers.every(
+    (peer) => typeof peer === 'object' && peer !== null && 'RequestAddr' in peer && !('MessageAddr' in peer),
+  );
+}
+
+function withOrigins(problems: readonly string[], origins: ReadonlyMap<string, string>): string[] {
+  return problems.map((problem) => {
+    const path = /^[\w.[\]]+/.exec(problem)?.[0].replace(/\.$/, '') ?? '';
+    const origin = origins.get(path);
+    return origin === undefined ? problem : `${problem} (set by ${origin})`;
+  });
+}
+
+/** What each key allows by itself and all of them together do not. */
+function contradictionsOf(file: ServerFile): string[] {
+  const problems: string[] = [];
+  const taken = new Map<string, string>();
+  const take = (address: string, where: string): void => {
+    const other = taken.get(address.toLowerCase());
+    if (other === undefined) taken.set(address.toLowerCase(), where);
+    else problems.push(`${where} repeats the address ${address} of ${other}: every address must be different`);
+  };
+  take(file.Host.ElectionAddr, 'Host.ElectionAddr');
+  take(file.Host.MessageAddr, 'Host.MessageAddr');
+  take(file.Host.RequestAddr, 'Host.RequestAddr');
+  let hostSeen = false;
+  for (const [index, peer] of (file.Peer ?? []).entries()) {
+    const isHost = peer.ElectionAddr === file.Host.ElectionAddr && peer.MessageAddr === file.Host.MessageAddr;
+    if (isHost && !hostSeen) {
+      hostSeen = true;
+      continue;
+    }
+    take(peer.ElectionAddr, `Peer[${index}].ElectionAddr`);
+    take(peer.MessageAddr, `Peer[${index}].MessageAddr`);
+    if (peer.RequestAddr !== undefined) take(peer.RequestAddr, `Peer[${index}].RequestAddr`);
+  }
+  if (file.ClusterKey !== undefined && file.ClusterKeyFile !== undefined) {
+    problems.push('ClusterKey and ClusterKeyFile are both given: expected one of them');
+  }
+  return problems;
+}
+
+function nodeConfigFrom(file: ServerFile): NodeConfig {
+  const { Host } = file;
+  const listen = {
+    election: Host.ListenElectionAddr,
+    message: Host.ListenMessageAddr,
+    request: Host.ListenRequestAddr,
+  };
+  const clusterKey = clusterKeyOf(file);
+  return nodeConfigOf({
+    self: { electionAddr: Host.ElectionAddr, messageAddr: Host.MessageAddr },
+    peers: (file.Peer ?? []).map(
+      (peer): MemberAddrs => ({ electionAddr: peer.ElectionAddr, messageAddr: peer.MessageAddr }),
+    ),
+    requestAddr: Host.RequestAddr,
+    listen: defined(listen),
+    ...defined({
+      ensembleName: file.EnsembleName,
+      dataDir: file.DataDir,
+      bootstrap: file.Bootstrap,
+      logLevel: file.LogLevel,
+      logFormat: file.LogFormat,
+    }),
+    clusterKey,
+    timing: camelCased(file.Timing ?? {}) as Partial<TimingConfig>,
+    limits: camelCased(file.Limits ?? {}) as Partial<Limits>,
+  });
+}
+
+function clusterKeyOf(file: ServerFile): Uint8Array | undefined {
+  if (file.ClusterKey !== undefined) return new TextEncoder().encode(file.ClusterKey);
+  if (file.ClusterKeyFile === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file.ClusterKeyFile, 'utf8').trim();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`Cannot read ClusterKeyFile "${file.ClusterKeyFile}": ${reason}`, { cause: error });
+  }
+  const key = new TextEncoder().encode(text);
+  if (key.length < clusterKeyBytesMin) {
+    throw new ConfigError(
+      `Cannot use ClusterKeyFile "${file.ClusterKeyFile}": it has ${key.length} bytes, expected at least ${clusterKeyBytesMin}`,
+    );
+  }
+  return key;
+}
+
+/** Drops the undefined properties, so that they do not hide defaults. */
+function defined<T extends object>(values: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof T]?: Exclude<T[Name], undefined>;
+  };
+}
+
+function camelCased(section: Readonly<Record<string, number | undefined>>): Record<string, number> {
+  const entries = Object.entries(section).filter((entry): entry is [string, number] => entry[1] !== undefined);
+  return Object.fromEntries(entries.map(([key, value]) => [key.charAt(0).toLowerCase() + key.slice(1), value]));
+}
+
+/** Escaping a key for the tree can double it, and LMDB takes 1978 bytes with what surrounds it. */
+const keyBytesCeiling = 980;
+/** What a frame or a batch holds besides its largest value. */
+const envelopeBytes = 4096;
+
+function limitProblemsOf(limits: Limits): string[] {
+  const problems: string[] = [];
+  const atLeast = (name: keyof Limits, least: number, why: string): void => {
+    if (limits[name] < least)
+      problems.push(`Limits.${pascalCase(name)} is ${limits[name]}: expected at least ${least}, ${why}`);
+  };
+  if (limits.keyBytesMax > keyBytesCeiling) {
+    problems.push(
+      `Limits.KeyBytesMax is ${limits.keyBytesMax}: expected at most ${keyBytesCeiling}, what the tree can store`,
+    );
+  }
+  const record = limits.valueBytesMax + limits.keyBytesMax + envelopeBytes;
+  atLeast('requestFrameBytesMax', record, 'the largest key and value with what surrounds them');
+  atLeast('batchBytesMax', record, 'the largest key and value with what surrounds them');
+  atLeast('rangeBytesMax', envelopeBytes, 'or no page makes progress');
+  atLeast('peerFrameBytesMax', limits.batchBytesMax + envelopeBytes, 'one batch');
+  atLeast('peerQueueBytesMax', limits.peerFrameBytesMax, 'one frame');
+  atLeast('clientQueueBytesMax', limits.requestFrameBytesMax, 'one frame');
+  atLeast('logSegmentBytes', limits.batchBytesMax + envelopeBytes, 'one batch');
+  atLeast('overlayBytesMax', limits.overlayFlushBytes, 'or nothing would be flushed before writes stop');
+  return problems;
+}
+
+function timingProblemsOf(timing: TimingConfig): string[] {
+  const problems: string[] = [];
+  if (timing.syncLimitMs < 2 * timing.pingIntervalMs) {
+    problems.push(
+      `Timing.SyncLimitMs is ${timing.syncLimitMs}: expected at least twice PingIntervalMs (${timing.pingIntervalMs})`,
+    );
+  }
+  if (timing.pingIntervalMs < timing.tickMs) {
+    problems.push(`Timing.PingIntervalMs is ${timing.pingIntervalMs}: expected at least TickMs (${timing.tickMs})`);
+  }
+  if (timing.electionResendMaxMs < timing.electionResendMinMs) {
+    problems.push(
+      `Timing.ElectionResendMaxMs is ${timing.electionResendMaxMs}: expected at least ElectionResendMinMs (${timing.electionResendMinMs})`,
+    );
+  }
+  return problems;
+}

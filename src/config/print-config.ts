@@ -1,0 +1,41 @@
+// A NodeConfig as the document that would produce it: what `zabtree config print --effective` shows. Never shows a key.
+
+import type { ConfigDocument } from './config-settings.js';
+import type { NodeConfig } from './node-config.js';
+import { pascalCase } from './pascal-case.js';
+
+export const redacted = '(set, not shown)';
+
+/** Every setting with its value, defaults included, under the names of the file. */
+export function effectiveDocument(config: NodeConfig): ConfigDocument {
+  return {
+    Host: {
+      ElectionAddr: config.self.electionAddr,
+      MessageAddr: config.self.messageAddr,
+      RequestAddr: config.requestAddr,
+      ListenElectionAddr: config.listen.election,
+      ListenMessageAddr: config.listen.message,
+      ListenRequestAddr: config.listen.request,
+    },
+    Peer: config.members
+      .filter((member) => member.id !== config.self.id)
+      .map((member) => ({ ElectionAddr: member.electionAddr, MessageAddr: member.messageAddr })),
+    EnsembleName: config.ensembleName,
+    DataDir: config.dataDir,
+    ...(config.clusterKey === undefined ? {} : { ClusterKey: redacted }),
+    Bootstrap: config.bootstrap,
+    Timing: pascalCased(config.timing),
+    Limits: pascalCased(config.limits),
+    LogLevel: config.logLevel,
+    LogFormat: config.logFormat,
+  };
+}
+
+/** The document of a file with its secret hidden. */
+export function withoutSecrets(document: ConfigDocument): ConfigDocument {
+  return document['ClusterKey'] === undefined ? document : { ...document, ClusterKey: redacted };
+}
+
+function pascalCased(section: object): ConfigDocument {
+  return Object.fromEntries(Object.entries(section).map(([name, value]) => [pascalCase(name), value as unknown]));
+}

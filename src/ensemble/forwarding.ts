@@ -1,0 +1,128 @@
+// Writes that reach a follower travel to the leader from here, and their results come back. Requests and results of a
+// turn share one frame. Never forwards twice: when the connection is lost, the client is told and decides.
+
+import type { Limits } from '../config/limits.js';
+import { Fifo } from '../shared/fifo.js';
+import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type { BulkMessage } from '../wire/bulk-messages.js';
+import { answer, failure, type PendingRequest } from './request.js';
+
+export interface ForwarderHost {
+  sendToLeader(message: BulkMessage): void;
+  /** Calls back once this node has applied the result's zxid. */
+  whenApplied(result: CommandResult, request: PendingRequest): void;
+  nowMs(): number;
+  defer(task: () => void): void;
+}
+
+/** Most commands in one frame. */
+const itemsMax = 4096;
+
+/** The follower's side. */
+export class Forwarder {
+  private readonly host: ForwarderHost;
+  private readonly limits: Limits;
+  private outstanding = new Map<number, PendingRequest>();
+  private queue = new Fifo<PendingRequest>();
+  private nextId = 1;
+  private scheduled = false;
+  private readonly sendTask = (): void => {
+    this.scheduled = false;
+    this.send();
+  };
+
+  constructor(host: ForwarderHost, limits: Limits) {
+    this.host = host;
+    this.limits = limits;
+  }
+
+  get unanswered(): number {
+    return this.outstanding.size + this.queue.length;
+  }
+
+  submit(request: PendingRequest): void {
+    if (this.unanswered >= this.limits.prepareQueueMax) {
+      answer(
+        request,
+        failure('OVERLOADED', `${this.limits.prepareQueueMax} requests are under way already (prepareQueueMax)`),
+      );
+      return;
+    }
+    this.queue.push(request);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.host.defer(this.sendTask);
+  }
+
+  results(items: readonly { readonly id: number; readonly result: CommandResult }[]): void {
+    for (const { id, result } of items) {
+      const request = this.outstanding.get(id);
+      if (request === undefined) continue;
+      this.outstanding.delete(id);
+      this.host.whenApplied(result, request);
+    }
+  }
+
+  /** The connection to the leader is gone or leads to someone else now. */
+  leaderLost(): void {
+    const { outstanding, queue } = this;
+    this.outstanding = new Map();
+    this.queue = new Fifo();
+    for (const request of outstanding.values()) {
+      answer(request, failure('OUTCOME_UNKNOWN', 'the leader was lost after the write was forwarded to it'));
+    }
+    for (const request of queue)
+      answer(request, failure('NO_QUORUM', 'the leader was lost before the write was forwarded'));
+  }
+
+  expire(nowMs: number): void {
+    for (const [id, request] of this.outstanding) {
+      if (request.deadlineMs > nowMs) continue;
+      this.outstanding.delete(id);
+      answer(
+        request,
+        failure('TIMEOUT', 'the leader has not answered within the deadline; the write may still happen'),
+      );
+    }
+  }
+
+  private send(): void {
+    const nowMs = this.host.nowMs();
+    let items: { id: number; timeoutMs: number; envelope: CommandEnvelope }[] = [];
+    let bytes = 0;
+    for (let request = this.queue.shift(); request !== undefined; request = this.queue.shift()) {
+      const id = this.nextId++;
+      this.outstanding.set(id, request);
+      items.push({ id, timeoutMs: Math.max(1, Math.ceil(request.deadlineMs - nowMs)), envelope: request.envelope });
+      const { command } = request.envelope;
+      if (command.type === 'add' || command.type === 'set') bytes += command.key.length + command.value.length;
+      if (items.length < itemsMax && bytes < this.limits.batchBytesMax) continue;
+      this.host.sendToLeader({ type: 'forward', items });
+      items = [];
+      bytes = 0;
+    }
+    if (items.length > 0) this.host.sendToLeader({ type: 'forward', items });
+  }
+}
+
+/** The leader's side of one follower's connection: gathers results of a turn into one frame. */
+export class ForwardResults {
+  private items: { id: number; result: CommandResult }[] = [];
+  private readonly send: (message: BulkMessage) => void;
+  private readonly defer: (task: () => void) => void;
+  private readonly sendTask = (): void => {
+    const { items } = this;
+    this.items = [];
+    this.send({ type: 'forwardResult', items });
+  };
+
+  constructor(send: (message: BulkMessage) => void, defer: (task: () => void) => void) {
+    this.send = send;
+    this.defer = defer;
+  }
+
+  add(id: number, result: CommandResult): void {
+    this.items.push({ id, result });
+    if (this.items.length === 1) this.defer(this.sendTask);
+  }
+}

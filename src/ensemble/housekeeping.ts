@@ -1,0 +1,105 @@
+// Keeps memory and disk bounded: flushes the tree by size and by age, trims the log behind the flush, and refuses
+// writes while the disk is full. Never touches what is not durable in the tree.
+
+import type { NodeConfig } from '../config/node-config.js';
+import type { Zxid } from '../shared/ids.js';
+import type { CommandResult } from '../tree/command.js';
+import type { ReplicatedTree } from '../tree/replicated-tree.js';
+import type { CommitLog } from './ports.js';
+import { failure } from './request.js';
+
+export interface HousekeepingHost {
+  readonly tree: ReplicatedTree;
+  logOf(): CommitLog;
+  readonly config: NodeConfig;
+  nowMs(): number;
+  warn(text: string): void;
+  /** The log's base moved. */
+  trimmed(base: Zxid): void;
+  /** This node should not lead while it cannot write. */
+  handOver(reason: string): void;
+  /** A flush ended: commands that waited for room may go on. */
+  flushed(): void;
+}
+
+/** Pause before a failed flush is tried again. */
+const flushRetryMs = 1_000;
+/** A node that was full before it was elected, or is elected again, gives leadership away this often at the most. */
+const handOverIntervalMs = 10_000;
+
+export class Housekeeping {
+  private readonly host: HousekeepingHost;
+  private logFull = false;
+  private storeFull = false;
+  private flushing = false;
+  private retryAtMs = Number.NEGATIVE_INFINITY;
+  private handOverAtMs = Number.NEGATIVE_INFINITY;
+  /** When the oldest change that is not flushed was seen; null while there is none. */
+  private dirtySinceMs: number | null = null;
+
+  constructor(host: HousekeepingHost) {
+    this.host = host;
+  }
+
+  /** Something was applied. */
+  applied(): void {
+    if (!this.flushing && this.host.tree.overlayBytes >= this.host.config.limits.overlayFlushBytes) this.flush();
+  }
+
+  tick(nowMs: number): void {
+    const { tree } = this.host;
+    if (this.refusal() !== null && nowMs >= this.handOverAtMs) this.handOver('its disk is full');
+    if (tree.flushedZxid >= tree.appliedZxid) this.dirtySinceMs = null;
+    else if (this.dirtySinceMs === null) this.dirtySinceMs = nowMs;
+    else if (nowMs - this.dirtySinceMs >= this.host.config.timing.flushIntervalMs) this.flush();
+  }
+
+  logPressure(full: boolean): void {
+    if (full === this.logFull) return;
+    this.logFull = full;
+    if (full) this.full('the next log segment cannot be allocated');
+  }
+
+  /** What commands are told while there is no room for them; null when there is. */
+  refusal(): CommandResult | null {
+    return this.logFull || this.storeFull ? failure('NO_SPACE', 'the disk of the leader is full') : null;
+  }
+
+  private flush(): void {
+    const nowMs = this.host.nowMs();
+    if (this.flushing || nowMs < this.retryAtMs) return;
+    this.flushing = true;
+    this.dirtySinceMs = null;
+    this.host.tree.flush({
+      force: true,
+      done: (error) => {
+        this.flushing = false;
+        if (error === null) this.flushed();
+        else {
+          this.retryAtMs = this.host.nowMs() + flushRetryMs;
+          if (!this.storeFull) this.full(`the tree cannot be flushed: ${error.message}`);
+          this.storeFull = true;
+        }
+      },
+    });
+  }
+
+  private flushed(): void {
+    this.storeFull = false;
+    const log = this.host.logOf();
+    const before = log.base;
+    const base = log.trim(this.host.tree.flushedZxid, this.host.config.limits.logRetainBytesMax);
+    if (base > before) this.host.trimmed(base);
+    this.host.flushed();
+  }
+
+  private full(reason: string): void {
+    this.host.warn(`refusing writes until there is room: ${reason}`);
+    this.handOver(reason);
+  }
+
+  private handOver(reason: string): void {
+    this.handOverAtMs = this.host.nowMs() + handOverIntervalMs;
+    this.host.handOver(reason);
+  }
+}

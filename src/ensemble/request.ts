@@ -1,0 +1,25 @@
+// A client's write on its way through this node, from submit to its one answer.
+
+import type { ErrorCode } from '../shared/errors.js';
+import { revisionFirst, zxidZero } from '../shared/ids.js';
+import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+
+export interface PendingRequest {
+  readonly envelope: CommandEnvelope;
+  /** Scheduler time. */
+  readonly deadlineMs: number;
+  readonly done: (result: CommandResult) => void;
+  /** Set with the one answer; later outcomes of the same request are dropped. */
+  answered: boolean;
+}
+
+export function answer(request: PendingRequest, result: CommandResult): void {
+  if (request.answered) return;
+  request.answered = true;
+  request.done(result);
+}
+
+/** A result for a request that was not executed here, or whose outcome is not known. */
+export function failure(code: ErrorCode, message: string): CommandResult {
+  return { code, message, revision: revisionFirst, zxid: zxidZero };
+}

@@ -1,0 +1,160 @@
+// The one port for clients: looks at the first byte of a connection and hands it to the front end that speaks that
+// protocol. Connections are counted here, and those that never say a byte are closed here.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import { HttpListener, rawResponse } from '../api/http/listener.js';
+import { plainBytes } from '../api/native/byte-stream.js';
+import { NativeListener } from '../api/native/listener.js';
+import { TcpStream } from '../api/native/tcp-stream.js';
+import { WebSocketStream } from '../api/native/websocket-stream.js';
+import type { Limits } from '../config/limits.js';
+import type { Log } from '../observability/log.js';
+import type { StoreService } from '../service/store-service.js';
+import { parseAddress } from '../shared/address.js';
+import { StoreError } from '../shared/errors.js';
+import { prefaceFirstByte } from '../wire/native-framing.js';
+
+export interface ClientPortOptions {
+  readonly service: StoreService;
+  readonly config: { readonly listen: { readonly request: string }; readonly limits: Limits };
+  readonly log: Log;
+}
+
+export class ClientPort {
+  private readonly address: string;
+  private readonly limits: Limits;
+  private readonly log: Log;
+  private readonly native: NativeListener;
+  private readonly http: HttpListener;
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+
+  constructor({ service, config, log }: ClientPortOptions) {
+    this.address = config.listen.request;
+    this.limits = config.limits;
+    this.log = log;
+    this.native = new NativeListener({ service, limits: config.limits, log });
+    this.http = new HttpListener({
+      service,
+      limits: config.limits,
+      acceptWebSocket: (socket) => this.native.accept(new WebSocketStream(socket)),
+    });
+    this.server = createServer({ noDelay: true }, (socket) => this.admit(socket));
+  }
+
+  /** The port as bound; 0 before listen. */
+  get boundPort(): number {
+    const address = this.server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  get connectionCount(): number {
+    return this.sockets.size;
+  }
+
+  /** Bytes held for native clients, unsent or half received. */
+  get heldBytes(): number {
+    return this.native.heldBytes;
+  }
+
+  /** Rejects with one clear error when the address cannot be had. */
+  listen(): Promise<void> {
+    const address = parseAddress(this.address);
+    if (typeof address === 'string') return Promise.reject(new Error(`Cannot listen for clients: ${address}`));
+    const { server } = this;
+    return new Promise((resolve, reject) => {
+      server.once('error', (cause: NodeJS.ErrnoException) => {
+        reject(new Error(`Cannot listen for clients on ${this.address}: ${reasonOf(cause)}`, { cause }));
+      });
+      server.listen(address.port, address.host, () => {
+        server.removeAllListeners('error');
+        server.on('error', (error) => this.log.warn('The client port failed to accept a connection', { error }));
+        resolve();
+      });
+    });
+  }
+
+  /** Takes no more connections, tells the clients that there are, and closes them; resolves when all are gone. */
+  close(): Promise<void> {
+    this.native.close();
+    this.http.close();
+    return new Promise((resolve) => {
+      const forced = setTimeout(() => {
+        for (const socket of this.sockets) socket.destroy();
+      }, closeGraceMs);
+      this.server.close(() => {
+        clearTimeout(forced);
+        resolve();
+      });
+    });
+  }
+
+  private admit(socket: Socket): void {
+    const { clientConnectionsMax, clientRefusalsMax, handshakeTimeoutMs } = this.limits;
+    if (this.sockets.size >= clientConnectionsMax + clientRefusalsMax) {
+      socket.destroy();
+      return;
+    }
+    const crowded = this.sockets.size >= clientConnectionsMax;
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+    // A reset before anything was said is nobody's concern; `close` follows.
+    socket.on('error', () => socket.destroy());
+    const silence = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    socket.once('close', () => clearTimeout(silence));
+    socket.once('data', (first: Buffer) => {
+      clearTimeout(silence);
+      this.route(socket, first, crowded);
+    });
+  }
+
+  private route(socket: Socket, first: Buffer, crowded: boolean): void {
+    const byte = first[0] ?? 0;
+    if (byte === prefaceFirstByte) {
+      const begun = plainBytes(first);
+      this.native.accept(
+        new TcpStream(socket),
+        crowded ? { first: begun, refusal: this.crowdedError() } : { first: begun },
+      );
+    } else if (!isLetter(byte)) {
+      socket.destroy();
+    } else if (crowded) {
+      socket.setTimeout(this.limits.handshakeTimeoutMs, () => socket.destroy());
+      socket.end(rawResponse(503, this.crowdedError().message));
+    } else {
+      socket.pause();
+      socket.unshift(first);
+      this.http.accept(socket);
+      socket.resume();
+    }
+  }
+
+  private crowdedError(): StoreError {
+    const { clientConnectionsMax } = this.limits;
+    return new StoreError('OVERLOADED', `This node has ${clientConnectionsMax} client connections: that is the limit`);
+  }
+}
+
+/** Clients that do not go by themselves are cut off after this. */
+const closeGraceMs = 1_000;
+
+/** HTTP methods begin with an ASCII letter, and so will other text protocols. */
+function isLetter(byte: number): boolean {
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'the port is in use';
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have that address';
+    case 'EACCES':
+      return 'permission denied';
+    case 'ENOTFOUND':
+      return 'the name does not resolve';
+    default:
+      return error.message;
+  }
+}

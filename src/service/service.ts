@@ -1,0 +1,216 @@
+// The services of one node: checks requests, finds the point at which a read is right, and leaves the rest to the
+// ensemble and the tree. Knows no protocol; holds nothing that another node would miss except open watches.
+
+import type { EnsembleNode, NodeStatus } from '../ensemble/ensemble-node.js';
+import type { Scheduler } from '../ensemble/ports.js';
+import type { Bytes } from '../shared/bytes.js';
+import { StoreError } from '../shared/errors.js';
+import type { Revision, Zxid } from '../shared/ids.js';
+import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tree/replicated-tree.js';
+import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
+import type { ReadOptions, StoreService, WatchHandle, WatchSink, WatchStart } from './store-service.js';
+import { StoreWatch } from './store-watch.js';
+import { FairWatchTurns } from './watch-turns.js';
+
+/** The limits that the services keep; names and units as in the server's configuration. */
+export interface ServiceLimits extends RequestLimits {
+  readonly requestTimeoutMsDefault: number;
+  readonly requestTimeoutMsMax: number;
+  readonly rangeBytesMax: number;
+  readonly rangeRecordsMax: number;
+  readonly watchPageBytes: number;
+  readonly watchTurnMs: number;
+}
+
+export interface ServiceOptions {
+  /** The one that the node runs on: deadlines are in its time. */
+  readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
+  readonly limits: ServiceLimits;
+}
+
+export function createStoreService(node: EnsembleNode, options: ServiceOptions): StoreService {
+  return new NodeStoreService(node, options);
+}
+
+type RangeDone = (error: StoreError | null, result: Extract<RangeResult, { type: 'range' }> | null) => void;
+
+class NodeStoreService implements StoreService {
+  private readonly node: EnsembleNode;
+  private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
+  private readonly limits: ServiceLimits;
+  private readonly turns: FairWatchTurns;
+
+  constructor(node: EnsembleNode, options: ServiceOptions) {
+    this.node = node;
+    this.scheduler = options.scheduler;
+    this.limits = options.limits;
+    this.turns = new FairWatchTurns(options.scheduler, options.limits.watchTurnMs);
+  }
+
+  get appliedZxid(): Zxid {
+    return this.node.tree.appliedZxid;
+  }
+
+  get revision(): Revision {
+    return this.node.tree.revision;
+  }
+
+  get openWatches(): number {
+    return this.turns.size;
+  }
+
+  write(envelope: CommandEnvelope, timeoutMs: number, done: (result: CommandResult) => void): void {
+    const refusal = checkCommand(envelope, this.limits);
+    if (refusal === null) this.node.submit(envelope, this.deadline(timeoutMs), done);
+    else done({ code: refusal.code, message: refusal.message, revision: this.revision, zxid: this.appliedZxid });
+  }
+
+  get(key: Bytes, options: ReadOptions, done: (error: StoreError | null, result: ReadResult | null) => void): void {
+    const refusal = checkKey(key, this.limits);
+    if (refusal !== null) {
+      done(refusal, null);
+      return;
+    }
+    this.readOnce(options, () => this.node.tree.get(key), done);
+  }
+
+  range(request: RangeRequest, options: ReadOptions, done: RangeDone): void {
+    const refusal = checkRange(request.from, request.to, this.limits);
+    if (refusal !== null) {
+      done(refusal, null);
+      return;
+    }
+    this.readOnce(options, () => this.readRange(request), done);
+  }
+
+  watch(start: WatchStart, sink: WatchSink): WatchHandle {
+    const refusal = start.single ? checkKey(start.from, this.limits) : checkRange(start.from, start.to, this.limits);
+    if (refusal !== null) throw refusal;
+    if (start.withInitial && start.fromRevision !== undefined) {
+      throw new StoreError('INVALID_ARGUMENT', 'A watch begins with the state as it is or from a revision, not both');
+    }
+    const { node, turns, limits } = this;
+    const watch = new StoreWatch(start, sink, {
+      tree: node.tree,
+      turns,
+      pageBytes: limits.watchPageBytes,
+      pageRecords: limits.rangeRecordsMax,
+    });
+    if (start.seen <= node.tree.appliedZxid) watch.begin();
+    else this.beginOnceApplied(watch, start.seen);
+    return watch;
+  }
+
+  broadcast(payload: Bytes, timeoutMs: number, done: (error: StoreError | null) => void): void {
+    const refusal = checkPayload(payload, this.limits);
+    if (refusal === null) this.node.broadcast(payload, this.deadline(timeoutMs), done);
+    else done(refusal);
+  }
+
+  onBroadcast(listener: (payload: Bytes) => void): () => void {
+    return this.node.onBroadcast(listener);
+  }
+
+  status(): NodeStatus {
+    return this.node.status();
+  }
+
+  digest(done: (error: StoreError | null, result: DigestResult | null) => void): void {
+    this.node.tree.digest((error, result) => done(error === null ? null : storeErrorOf(error), result));
+  }
+
+  digestAll(timeoutMs: number, done: Parameters<StoreService['digestAll']>[1]): void {
+    this.node.digestAll(this.deadline(timeoutMs), done);
+  }
+
+  private deadline(timeoutMs: number): number {
+    const { requestTimeoutMsDefault, requestTimeoutMsMax } = this.limits;
+    const clamped = timeoutMs > 0 ? Math.min(timeoutMs, requestTimeoutMsMax) : requestTimeoutMsDefault;
+    return this.scheduler.nowMs() + clamped;
+  }
+
+  private mayReadNow(options: ReadOptions): boolean {
+    return options.local && options.seen <= this.node.tree.appliedZxid;
+  }
+
+  private readOnce<T>(
+    options: ReadOptions,
+    read: () => T,
+    done: (error: StoreError | null, result: T | null) => void,
+  ): void {
+    const readable = (error: StoreError | null): void => {
+      if (error !== null || options.wanted?.() === false) done(error, null);
+      else answerRead(read, done);
+    };
+    if (this.mayReadNow(options)) readable(null);
+    else this.whenReadable(options, readable);
+  }
+
+  private whenReadable(options: ReadOptions, done: (error: StoreError | null) => void): void {
+    const deadlineMs = this.deadline(options.timeoutMs);
+    if (options.local) this.node.waitApplied(options.seen, deadlineMs, done);
+    else this.node.readBarrier(deadlineMs, done);
+  }
+
+  private readRange(request: RangeRequest): Extract<RangeResult, { type: 'range' }> {
+    const { rangeBytesMax, rangeRecordsMax } = this.limits;
+    const limit = request.limit > 0 ? Math.min(request.limit, rangeRecordsMax) : rangeRecordsMax;
+    const bytesMax = Math.min(request.bytesMax, rangeBytesMax);
+    const result = this.node.tree.range({ ...request, limit, bytesMax });
+    switch (result.type) {
+      case 'range':
+        return withinBytes(result, bytesMax);
+      case 'compacted':
+        throw new StoreError(
+          'COMPACTED',
+          `Revision ${request.at} is no longer kept: compacted up to revision ${result.compactedRevision}`,
+        );
+      case 'future':
+        throw new StoreError('FUTURE_REVISION', `Revision ${request.at} is not reached yet: now is ${result.revision}`);
+    }
+  }
+
+  /** The client saw a newer state elsewhere: this watch must not begin with an older one. */
+  private beginOnceApplied(watch: StoreWatch, seen: Zxid): void {
+    this.node.waitApplied(seen, this.deadline(0), (error) => {
+      if (error === null) watch.begin();
+      else watch.fail(error);
+    });
+  }
+}
+
+/** Bytes that a record costs in an answer beside its key and value. */
+const recordOverheadBytes = 64;
+
+/** Cuts a page so that it stays inside its bytes, with one record at least: the last one read may have passed them. */
+function withinBytes(
+  page: Extract<RangeResult, { type: 'range' }>,
+  bytesMax: number,
+): Extract<RangeResult, { type: 'range' }> {
+  let bytes = 0;
+  for (let index = 0; index < page.records.length; index++) {
+    const record = page.records[index];
+    if (record === undefined) break;
+    bytes += record.key.length + record.value.length + recordOverheadBytes;
+    if (bytes > bytesMax && index > 0) return { ...page, records: page.records.slice(0, index), next: record.key };
+  }
+  return page;
+}
+
+/** Damage found in the store is an answer; anything else that is thrown is a defect and goes on. */
+function answerRead<T>(read: () => T, done: (error: StoreError | null, result: T | null) => void): void {
+  let result: T;
+  try {
+    result = read();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    done(error, null);
+    return;
+  }
+  done(null, result);
+}
+
+function storeErrorOf(error: Error): StoreError {
+  return error instanceof StoreError ? error : new StoreError('INTERNAL', 'The digest failed', { cause: error });
+}

@@ -1,0 +1,81 @@
+// What every front end calls: protocol-neutral reads, writes, watches and administration. Front ends decode, call this,
+// encode. Errors are StoreError with a closed code. Implemented by service.ts beside it.
+
+import type { NodeStatus } from '../ensemble/ensemble-node.js';
+import type { Bytes } from '../shared/bytes.js';
+import type { StoreError } from '../shared/errors.js';
+import type { Revision, ServerId, Zxid } from '../shared/ids.js';
+import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type {
+  DigestResult,
+  RangeRequest,
+  RangeResult,
+  ReadResult,
+  WatchEvent,
+  WatchRequest,
+} from '../tree/replicated-tree.js';
+import type { KeyRecord } from '../tree/store.js';
+
+export interface ReadOptions {
+  /** true: answer from this node's applied state at once. false: linearizable. */
+  readonly local: boolean;
+  /** The node first waits until it has applied this (the highest zxid that the client has seen; 0 = none). */
+  readonly seen: Zxid;
+  readonly timeoutMs: number;
+  /** Asked when the node may read; false: nothing is read, and there is neither a result nor an error. */
+  readonly wanted?: () => boolean;
+}
+
+export interface WatchStart extends WatchRequest {
+  /** The node first waits until it has applied this (0 = none). */
+  readonly seen: Zxid;
+  /** First revision wanted; undefined = from the next change on. */
+  readonly fromRevision: Revision | undefined;
+  /** Sends the current records first, then every change after that state. Excludes fromRevision. */
+  readonly withInitial: boolean;
+}
+
+/** Where a watch delivers. A sink that cannot take more says so, and the watch goes on from history once it can. */
+export interface WatchSink {
+  /** Asked before each delivery. False: nothing comes until `resume`. */
+  ready(): boolean;
+  /** Whole revisions, in order. */
+  events(events: readonly WatchEvent[]): void;
+  /** Part of the initial state; `last` with the final part. */
+  initial(records: readonly KeyRecord[], revision: Revision, last: boolean): void;
+  /** The watch is over: COMPACTED, UNAVAILABLE, … */
+  ended(error: StoreError): void;
+}
+
+export interface WatchHandle {
+  /** The sink can take more again. */
+  resume(): void;
+  cancel(): void;
+}
+
+export interface StoreService {
+  /** What this node has applied: zxid and revision of its state, for the heads of answers. */
+  readonly appliedZxid: Zxid;
+  readonly revision: Revision;
+  /** `done` may be called before this returns. timeoutMs 0 = the default; the maximum applies. So for all of them. */
+  write(envelope: CommandEnvelope, timeoutMs: number, done: (result: CommandResult) => void): void;
+  get(key: Bytes, options: ReadOptions, done: (error: StoreError | null, result: ReadResult | null) => void): void;
+  range(
+    request: RangeRequest,
+    options: ReadOptions,
+    done: (error: StoreError | null, result: Extract<RangeResult, { type: 'range' }> | null) => void,
+  ): void;
+  /** Throws StoreError for a range that cannot be; anything later reaches the sink, never before this returns. */
+  watch(start: WatchStart, sink: WatchSink): WatchHandle;
+  /** Watches that are neither cancelled nor ended. */
+  readonly openWatches: number;
+  broadcast(payload: Bytes, timeoutMs: number, done: (error: StoreError | null) => void): void;
+  onBroadcast(listener: (payload: Bytes) => void): () => void;
+  status(): NodeStatus;
+  /** This node's digest; proposes nothing. */
+  digest(done: (error: StoreError | null, result: DigestResult | null) => void): void;
+  digestAll(
+    timeoutMs: number,
+    done: (error: StoreError | null, results: readonly (DigestResult & { readonly id: ServerId })[]) => void,
+  ): void;
+}

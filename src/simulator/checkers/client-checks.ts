@@ -1,0 +1,81 @@
+// What clients were told, against what was committed: acknowledged writes are there once and at their revision, refused
+// ones are not, revisions respect real time across all keys, and every key's operations are linearizable.
+
+import type { ClientHistory, ClientOperation } from '../client-history.js';
+import { describeOperation } from '../client-history.js';
+import type { EnsembleView } from './ensemble-view.js';
+import { checkKey } from './linearizability.js';
+
+/** Runs at the end of a run, when the ledger is complete. */
+export function checkClients(view: EnsembleView, history: ClientHistory): void {
+  for (const operation of history.operations) checkOutcome(view, operation);
+  checkRealTime(view, history.operations);
+  for (const [key, operations] of byKey(history.operations)) {
+    const reason = checkKey(operations);
+    if (reason !== undefined) view.violate('linearizable', `key ${JSON.stringify(key)}: ${reason}`);
+  }
+}
+
+function checkOutcome(view: EnsembleView, operation: ClientOperation): void {
+  if (operation.kind === 'read') return;
+  const committed = view.ledger.requests.get(`${operation.client}:${operation.request}`);
+  switch (operation.outcome) {
+    case 'ok':
+      if (committed === undefined) view.violate('no acknowledged write is lost', describeOperation(operation));
+      else if (committed.revision !== operation.revision || committed.zxid !== operation.zxid) {
+        view.violate(
+          'an answer names its own commit',
+          `${describeOperation(operation)}; committed at revision ${committed.revision}`,
+        );
+      }
+      return;
+    case 'exists':
+    case 'missing':
+    case 'mismatch':
+    case 'refused':
+      if (committed !== undefined) {
+        view.violate(
+          'what failed has not happened',
+          `${describeOperation(operation)}; committed at revision ${committed.revision}`,
+        );
+      }
+      return;
+    case 'unknown':
+      return;
+  }
+}
+
+/** Across keys: whoever asks after an answer sees at least that answer's revision; a write that succeeds makes a later one. */
+export function checkRealTime(view: EnsembleView, operations: readonly ClientOperation[]): void {
+  const answered = operations.filter((operation) => operation.revision !== 0);
+  const byCompletion = [...answered].sort((a, b) => a.completed - b.completed);
+  let index = 0;
+  let newest: ClientOperation | undefined;
+  for (const operation of [...answered].sort((a, b) => a.invoked - b.invoked)) {
+    for (
+      let done = byCompletion[index];
+      done !== undefined && done.completed < operation.invoked;
+      done = byCompletion[index]
+    ) {
+      if (newest === undefined || done.revision > newest.revision) newest = done;
+      index += 1;
+    }
+    if (newest === undefined) continue;
+    const writes = operation.outcome === 'ok' && operation.kind !== 'read';
+    if (operation.revision > newest.revision || (!writes && operation.revision === newest.revision)) continue;
+    view.violate(
+      'revisions respect real time',
+      `${describeOperation(operation)} was invoked after ${describeOperation(newest)} had been answered`,
+    );
+  }
+}
+
+function byKey(operations: readonly ClientOperation[]): Map<string, ClientOperation[]> {
+  const keys = new Map<string, ClientOperation[]>();
+  for (const operation of operations) {
+    const list = keys.get(operation.key);
+    if (list === undefined) keys.set(operation.key, [operation]);
+    else list.push(operation);
+  }
+  return keys;
+}

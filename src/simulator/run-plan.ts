@@ -1,0 +1,140 @@
+// Everything that a seed decides before a run begins: how many clients of which kind, how the network, the disks and the
+// clocks behave, how small the limits are, and which faults may strike. Pure draws; nothing happens here.
+
+import { type Limits, limits } from '../config/limits.js';
+import type { TimingConfig } from '../config/node-config.js';
+import type { SeededRandom } from '../shared/random.js';
+import type { NetworkProfile } from './network-conditions.js';
+import type { ClientSettings } from './simulated-client.js';
+import type { ClockSkew } from './virtual-clock.js';
+
+/** Kinds of faults; a run draws from those that are allowed. */
+export const faultKinds = [
+  'partition',
+  'isolateLeader',
+  'freezeLeader',
+  'blockOneWay',
+  'cutLink',
+  'stallLink',
+  'crash',
+  'crashLeader',
+  'crashAll',
+  'machineDown',
+  'pause',
+  'slowDisk',
+  'diskFull',
+  'diskError',
+  'loseDisk',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface FaultOptions {
+  /** Faults that may strike; all by default. */
+  readonly kinds?: readonly FaultKind[];
+  /** Share of datagrams lost, 0..1; drawn per seed when undefined. */
+  readonly lossChance?: number;
+}
+
+export interface DiskProfile {
+  readonly delayMinMs: number;
+  readonly delayJitterMs: number;
+  readonly spikeChance: number;
+  readonly spikeMs: number;
+  /** Of a crash at any one disk operation. */
+  readonly crashChance: number;
+}
+
+export interface RunPlan {
+  readonly network: NetworkProfile;
+  readonly disk: DiskProfile;
+  readonly skews: readonly ClockSkew[];
+  readonly timing: TimingConfig;
+  readonly limits: Limits;
+  readonly clients: number;
+  readonly client: ClientSettings;
+  readonly watchers: number;
+  readonly faults: readonly FaultKind[];
+  /** Mean time between two faults. */
+  readonly faultEveryMs: number;
+  /** Nothing strikes before. */
+  readonly faultsFromMs: number;
+  /** Mean time between two compactions of history; 0 = none. */
+  readonly compactEveryMs: number;
+}
+
+export function drawPlan(random: SeededRandom, nodes: number, options: FaultOptions): RunPlan {
+  const between = (low: number, high: number): number => low + random.next() * (high - low);
+  const chosen = (options.kinds ?? faultKinds).filter(() => random.chance(0.6));
+  const lossChance = random.chance(0.5) ? between(0, 0.25) : 0;
+  const slow = random.chance(0.3);
+  const plan: RunPlan = {
+    network: {
+      lossChance: options.lossChance ?? lossChance,
+      duplicateChance: random.chance(0.3) ? between(0, 0.1) : 0,
+      latencyMinMs: between(0.05, 1),
+      latencyJitterMs: slow ? between(1, 15) : between(0.1, 2),
+      spikeChance: random.chance(0.4) ? between(0, 0.02) : 0,
+      spikeMs: between(5, 120),
+    },
+    disk: {
+      delayMinMs: between(0.05, 1),
+      delayJitterMs: between(0.1, slow ? 10 : 2),
+      spikeChance: random.chance(0.3) ? between(0, 0.02) : 0,
+      spikeMs: between(5, 100),
+      crashChance: random.chance(0.5) ? between(0, 0.004) : 0,
+    },
+    skews: Array.from({ length: nodes }, () => ({
+      originMs: between(0, 1e6),
+      rate: random.chance(0.3) ? between(0.95, 1.05) : 1,
+    })),
+    timing: drawTiming(random),
+    limits: drawLimits(random),
+    clients: 2 + random.below(3),
+    client: {
+      lanes: 1 + random.below(2),
+      keys: 2 + random.below(5),
+      thinkMs: between(15, 60),
+      timeoutMs: between(200, 900),
+      attemptsMax: 2 + random.below(12),
+      valueBytesMax: 8 + random.below(200),
+    },
+    watchers: 2,
+    faults: chosen,
+    faultEveryMs: between(150, 900),
+    faultsFromMs: random.chance(0.3) ? 0 : between(200, 1000),
+    compactEveryMs: random.chance(0.3) ? between(300, 1500) : 0,
+  };
+  return plan;
+}
+
+function drawTiming(random: SeededRandom): TimingConfig {
+  const syncLimitMs = 250 + random.below(250);
+  return {
+    tickMs: 20,
+    pingIntervalMs: 50,
+    syncLimitMs,
+    initLimitMs: syncLimitMs * 4,
+    electionFinalizeMs: 10 + random.below(60),
+    electionResendMinMs: 20 + random.below(20),
+    electionResendMaxMs: 80 + random.below(120),
+    flushIntervalMs: 50 + random.below(500),
+  };
+}
+
+function drawLimits(random: SeededRandom): Limits {
+  return {
+    ...limits,
+    batchEntriesMax: 1 + random.below(16),
+    batchesInFlightMax: 1 + random.below(4),
+    prepareQueueMax: random.chance(0.1) ? 2 : 1000,
+    overlayFlushBytes: 500 + random.below(8_000),
+    overlayFlushVersions: 5 + random.below(100),
+    overlayBytesMax: 4_000 + random.below(64_000),
+    historyRowsMax: 2 + random.below(20),
+    compactVersionsMax: 1 + random.below(20),
+    logSegmentBytes: 300 + random.below(3_000),
+    logRetainBytesMax: random.chance(0.5) ? random.below(3_000) : 1_000_000,
+    snapshotChunkBytes: 100 + random.below(2_000),
+  };
+}

@@ -1,0 +1,277 @@
+// One run of a simulated ensemble, decided by its seed alone: first faults strike while clients work and every step is
+// checked, then all is healed and progress is demanded, at last the end state and what clients saw are judged.
+
+import { nodeConfigOf } from '../config/node-config.js';
+import { type ClientId, formatZxid } from '../shared/ids.js';
+import { SeededRandom } from '../shared/random.js';
+import { bytesOf } from './byte-text.js';
+import { checkClients } from './checkers/client-checks.js';
+import type { Violation } from './checkers/ensemble-view.js';
+import { checkTreeContent, checkTreeHistory } from './checkers/tree-content.js';
+import { checkWatch, isCaughtUp } from './checkers/watch-order.js';
+import { ClientHistory } from './client-history.js';
+import { FaultInjector } from './fault-injector.js';
+import { drawPlan, type FaultKind, type FaultOptions, type RunPlan } from './run-plan.js';
+import { type ClientWorld, SimulatedClient } from './simulated-client.js';
+import { SimulatedNode, type StorageMutation } from './simulated-node.js';
+import { SimulatedWatcher } from './simulated-watcher.js';
+import { World } from './world.js';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  /** Length of the phase with faults, virtual time. */
+  readonly durationMs: number;
+  readonly faults?: FaultOptions;
+  /** Keeps lines for a report; a run with the same seed is the same run with and without. */
+  readonly verbose?: boolean;
+  /** Puts something broken between driver and disk, to prove that it is noticed. */
+  readonly mutation?: StorageMutation;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly nodes: number;
+  /** Over everything that happened: equal for equal seeds. */
+  readonly hash: string;
+  /** Virtual time that passed. */
+  readonly virtualMs: number;
+  /** Tasks of the virtual clock. */
+  readonly events: number;
+  /** Client operations with an answer, and all that were begun. */
+  readonly answered: number;
+  readonly operations: number;
+  /** Committed entries. */
+  readonly entries: number;
+  readonly epochs: number;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly violations: readonly Violation[];
+  /** The lines of a verbose run, the last some thousands of them. */
+  readonly trace: readonly string[];
+}
+
+/** After everything is healed, a leader must serve with all members behind it within this. */
+const livenessBoundMs = 10_000;
+/** After clients stop, everything under way must be answered within this. */
+const quietBoundMs = 10_000;
+const stepMs = 50;
+
+export function runSimulation(options: SimulationOptions): SimulationResult {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  private readonly options: SimulationOptions;
+  private readonly plan: RunPlan;
+  private readonly world: World;
+  private readonly nodes: readonly SimulatedNode[];
+  private readonly faults: FaultInjector;
+  private readonly history = new ClientHistory();
+  private readonly clients: readonly SimulatedClient[];
+  private readonly watchers: readonly SimulatedWatcher[];
+  private readonly random: SeededRandom;
+  private compacting = true;
+
+  constructor(options: SimulationOptions) {
+    this.options = options;
+    const root = new SeededRandom(options.seed);
+    const fork = (): SeededRandom => new SeededRandom(root.nextUint32() * 2 ** 21 + root.below(2 ** 21));
+    this.plan = drawPlan(fork(), options.nodes, options.faults ?? {});
+    this.random = fork();
+    const members = Array.from({ length: options.nodes }, (_, index) => ({
+      electionAddr: `node${index}:1`,
+      messageAddr: `node${index}:2`,
+    }));
+    const configs = members.map((self, index) =>
+      nodeConfigOf({
+        self,
+        peers: members.filter((other) => other !== self),
+        requestAddr: `node${index}:3`,
+        timing: this.plan.timing,
+        limits: this.plan.limits,
+      }),
+    );
+    this.world = new World({
+      serverIds: configs.map((config) => config.self.id),
+      plan: this.plan,
+      random: fork(),
+      verbose: options.verbose ?? false,
+    });
+    this.nodes = configs.map(
+      (config, index) =>
+        new SimulatedNode({
+          world: this.world,
+          view: this.world.view.node(index),
+          config,
+          random: fork(),
+          plan: this.plan,
+          mutation: options.mutation,
+        }),
+    );
+    this.faults = new FaultInjector(this.world, this.nodes, this.plan, fork());
+    const clientWorld: ClientWorld = {
+      clock: this.world.clock,
+      view: this.world.view,
+      history: this.history,
+      trace: this.world.trace,
+      nodes: options.nodes,
+      reach: (node) => this.nodes[node]?.reachable,
+    };
+    this.clients = Array.from(
+      { length: this.plan.clients },
+      (_, index) => new SimulatedClient(clientWorld, (1000 + index) as ClientId, this.plan.client, fork()),
+    );
+    this.watchers = Array.from({ length: this.plan.watchers }, (_, index) => {
+      const request =
+        index === 0
+          ? { from: new Uint8Array(0), to: undefined, single: false }
+          : { from: bytesOf('k0'), to: undefined, single: true };
+      return new SimulatedWatcher(clientWorld, request, fork());
+    });
+    this.observe();
+  }
+
+  run(): SimulationResult {
+    for (const node of this.nodes) this.world.clock.after(this.random.next() * 200, () => node.boot());
+    for (const client of this.clients) client.start();
+    for (const watcher of this.watchers) watcher.start();
+    this.compactNowAndThen();
+    this.faults.start();
+    this.advance(this.options.durationMs);
+    this.faults.heal();
+    this.compacting = false;
+    this.demand('progress after healing', livenessBoundMs, () => this.settled());
+    for (const client of this.clients) client.stop();
+    this.demand('every request is answered', quietBoundMs, () => this.quiet());
+    if (!this.broken) this.judge();
+    return this.result();
+  }
+
+  private get broken(): boolean {
+    return this.world.view.violations.length > 0;
+  }
+
+  private observe(): void {
+    const { clock, trace, view } = this.world;
+    clock.observer = (atMs, owner) => {
+      trace.number(atMs);
+      if (owner === null) return;
+      trace.number(owner.node);
+      this.nodes[owner.node]?.poll();
+      this.world.checkTreesDue();
+    };
+    clock.onError = (error, owner) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      if (owner === null) throw error;
+      view.violate('no assertion fails', `node ${owner.node}: ${text}`);
+    };
+  }
+
+  private advance(durationMs: number): void {
+    const { clock } = this.world;
+    if (!this.broken) clock.runUntil(clock.nowMs() + durationMs, () => this.broken);
+  }
+
+  /** Runs until the condition holds; not within the bound is a violation. */
+  private demand(what: string, boundMs: number, holds: () => boolean): void {
+    const { clock, view } = this.world;
+    const untilMs = clock.nowMs() + boundMs;
+    while (!this.broken && !holds()) {
+      if (clock.nowMs() >= untilMs) {
+        view.violate(
+          what,
+          `not within ${boundMs} ms:\n${view.nodes.map((node) => `    ${node.describe()}`).join('\n')}`,
+        );
+        return;
+      }
+      this.advance(stepMs);
+    }
+  }
+
+  /** One leader serves, everybody serves behind it in its epoch and is counted again. */
+  private settled(): boolean {
+    const { nodes } = this.world.view;
+    const leader = nodes.find((node) => node.serving && node.role === 'leading');
+    if (leader === undefined) return false;
+    return nodes.every(
+      (node) =>
+        node.up &&
+        node.serving &&
+        node.epoch === leader.epoch &&
+        node.counted &&
+        (node === leader || node.leader === leader.serverId),
+    );
+  }
+
+  /** Clients wait for nothing, and every node has applied everything. */
+  private quiet(): boolean {
+    const { view } = this.world;
+    if (!this.clients.every((client) => client.idle) || !this.settled()) return false;
+    const caughtUp = view.nodes.every(
+      (node) => node.applied === view.ledger.last && node.log.last === view.ledger.last,
+    );
+    return caughtUp && this.watchers.every((watcher) => isCaughtUp(view, watcher));
+  }
+
+  private judge(): void {
+    const { view } = this.world;
+    for (const node of view.nodes) {
+      checkTreeContent(view, node);
+      checkTreeHistory(view, node);
+    }
+    this.compareDigests();
+    checkClients(view, this.history);
+    for (const watcher of this.watchers) checkWatch(view, watcher);
+  }
+
+  private compareDigests(): void {
+    const { view } = this.world;
+    const digests: string[] = [];
+    for (const node of this.nodes) {
+      node.ensemble?.tree.digest((error, result) => {
+        digests.push(
+          result === null ? String(error) : `${formatZxid(result.zxid)} ${result.revision} ${result.digest}`,
+        );
+      });
+    }
+    this.demand('digests are made', quietBoundMs, () => digests.length === this.nodes.length);
+    if (new Set(digests).size > 1) view.violate('digests are equal at equal zxid', digests.join('; '));
+  }
+
+  private compactNowAndThen(): void {
+    const { compactEveryMs } = this.plan;
+    if (compactEveryMs === 0) return;
+    this.world.clock.after(compactEveryMs * (0.5 + this.random.next()), () => {
+      if (!this.compacting) return;
+      const target = this.nodes[this.random.below(this.nodes.length)]?.reachable;
+      target?.scheduler.deliver(0, () => {
+        const { tree } = target.ensemble;
+        const revision = Math.max(1, tree.revision - this.random.below(20));
+        target.ensemble.submit(
+          { command: { type: 'compact', revision: revision as typeof tree.revision } },
+          target.scheduler.nowMs() + 500,
+          () => {},
+        );
+      });
+      this.compactNowAndThen();
+    });
+  }
+
+  private result(): SimulationResult {
+    const { clock, trace, view } = this.world;
+    return {
+      seed: this.options.seed,
+      nodes: this.options.nodes,
+      hash: trace.hash,
+      virtualMs: clock.nowMs(),
+      events: clock.executed,
+      answered: this.clients.reduce((sum, client) => sum + client.answered, 0),
+      operations: this.history.operations.length,
+      entries: view.ledger.entries,
+      epochs: view.nodes.reduce((most, node) => Math.max(most, node.record.acceptedEpoch), 0),
+      faults: this.faults.struck,
+      violations: view.violations,
+      trace: trace.lines(),
+    };
+  }
+}

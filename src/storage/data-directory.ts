@@ -1,0 +1,195 @@
+// The layout of a data directory and its opening: creates it, refuses one that is not ours or not whole, counts the boot,
+// removes what an interrupted creation or snapshot left behind, and checks that manifest, log and tree agree.
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { type ServerId, zxidZero } from '../shared/ids.js';
+import { disagreement } from './boot-rules.js';
+import { allocateLog, baseLog, type CommitLogOptions, FileCommitLog } from './commit-log.js';
+import { DataDirectoryError } from './data-directory-error.js';
+import { lockFilePattern } from './directory-lock.js';
+import { errorCodeOf, removeDurably, syncDirectory, temporarySuffix, toError } from './durable-files.js';
+import { type Manifest, ManifestFile, manifestFileName, newManifest, readManifest } from './manifest.js';
+import type { OpenedTreeStore, TreeStoreOpener } from './tree-store-opener.js';
+
+/** Found in the root of a freshly made file system. */
+const harmlessNames: readonly string[] = ['lost+found'];
+const livePattern = /^(?:tree|log)-([0-9]{6,15})$/;
+
+export interface DataDirectoryOptions extends CommitLogOptions {
+  readonly directory: string;
+  readonly serverId: ServerId;
+  readonly treeStores: TreeStoreOpener;
+  /** A line for the operator: something was repaired, or could not be cleaned up. */
+  readonly warn: (text: string) => void;
+}
+
+export interface OpenedDirectory {
+  readonly manifest: ManifestFile;
+  readonly log: FileCommitLog;
+  readonly store: OpenedTreeStore;
+  /** True when the directory held nothing before. */
+  readonly created: boolean;
+  /** For the next tree and log directories. */
+  readonly nextNumber: number;
+}
+
+export function treeName(number: number): string {
+  return `tree-${String(number).padStart(6, '0')}`;
+}
+
+export function logName(number: number): string {
+  return `log-${String(number).padStart(6, '0')}`;
+}
+
+/** Makes the directory if it is missing. Throws DataDirectoryError when it cannot be one. */
+export async function ensureDirectory(directory: string): Promise<void> {
+  try {
+    const made = await mkdir(directory, { recursive: true });
+    // Acknowledged entries are lost with a directory that a parent does not durably name.
+    if (made !== undefined) await syncParents(path.resolve(directory), path.resolve(made));
+    if (!(await stat(directory)).isDirectory()) throw new DataDirectoryError(directory, 'it is not a directory');
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error;
+    const reasons: Readonly<Record<string, string>> = {
+      EEXIST: 'it is not a directory',
+      ENOTDIR: 'part of its path is not a directory',
+      EACCES: 'no permission to make it',
+      EROFS: 'the file system is read-only',
+    };
+    throw new DataDirectoryError(directory, reasons[errorCodeOf(error) ?? ''] ?? toError(error).message, {
+      cause: error,
+    });
+  }
+}
+
+/** Makes the names of `directory` and of its parents up to `topmost` durable. */
+async function syncParents(directory: string, topmost: string): Promise<void> {
+  for (let made = directory; ; made = path.dirname(made)) {
+    await syncDirectory(path.dirname(made));
+    if (made === topmost || made === path.dirname(made)) return;
+  }
+}
+
+/** Opens what the locked directory holds; makes it when it holds nothing. Only DataDirectoryError is thrown. */
+export async function openDirectory(options: DataDirectoryOptions): Promise<OpenedDirectory> {
+  try {
+    return await openLocked(options);
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error;
+    throw new DataDirectoryError(options.directory, toError(error).message, { cause: error });
+  }
+}
+
+async function openLocked(options: DataDirectoryOptions): Promise<OpenedDirectory> {
+  const { directory } = options;
+  const found = await readManifest(directory);
+  if (found === null) await refuseForeignFiles(directory);
+  else checkOwner(options, found);
+  const created = found === null || found.boot === 0;
+  const manifest = created ? await create(options, found) : new ManifestFile(directory, found);
+  await manifest.update((current) => ({ ...current, boot: current.boot + 1 }));
+  const nextNumber = await removeLeftovers(options, manifest.current);
+  const store = await openTree(options, manifest.current);
+  try {
+    const log = await openLog(options, manifest.current, store);
+    return { manifest, log, store, created, nextNumber };
+  } catch (error) {
+    await new Promise<void>((resolve) => store.close(() => resolve()));
+    throw error;
+  }
+}
+
+async function refuseForeignFiles(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (lockFilePattern.test(name) || harmlessNames.includes(name) || name === manifestFileName + temporarySuffix)
+      continue;
+    throw new DataDirectoryError(
+      directory,
+      `it is not empty ("${name}") and has no manifest: it is not a data directory, or lost its manifest`,
+    );
+  }
+}
+
+function checkOwner(options: DataDirectoryOptions, manifest: Manifest): void {
+  if (manifest.serverId === options.serverId) return;
+  throw new DataDirectoryError(
+    options.directory,
+    `it belongs to server ${manifest.serverId}, expected ${options.serverId}`,
+  );
+}
+
+/** The manifest comes first, with boot 0: until the boot is counted nothing else in the directory counts. */
+async function create(options: DataDirectoryOptions, found: Manifest | null): Promise<ManifestFile> {
+  const { directory, serverId } = options;
+  const incarnation = found?.incarnation ?? randomBytes(16).toString('hex');
+  const fresh = newManifest({ serverId, incarnation, tree: treeName(1), log: logName(1) });
+  const manifest = new ManifestFile(directory, fresh);
+  await manifest.update((current) => current);
+  for (const name of await readdir(directory)) {
+    if (livePattern.test(name)) await removeDurably(path.join(directory, name));
+  }
+  await mkdir(path.join(directory, fresh.tree));
+  await baseLog(await allocateLog(path.join(directory, fresh.log), options.segmentBytes), zxidZero);
+  await syncDirectory(directory);
+  return manifest;
+}
+
+/** Removes trees and logs that are not live. Returns a number that no directory here has. */
+async function removeLeftovers(options: DataDirectoryOptions, manifest: Manifest): Promise<number> {
+  let greatest = 0;
+  for (const name of await readdir(options.directory)) {
+    const number = livePattern.exec(name)?.[1];
+    if (number === undefined) continue;
+    greatest = Math.max(greatest, Number(number));
+    if (name === manifest.tree || name === manifest.log) continue;
+    const target = path.join(options.directory, name);
+    if (name.startsWith('tree-')) await removeTree(options.treeStores, target);
+    else await removeDurably(target);
+  }
+  return greatest + 1;
+}
+
+/** Removes a tree that is not open, and the directory that was made for it. */
+export async function removeTree(treeStores: TreeStoreOpener, directory: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    treeStores.remove(directory, (error) => (error === null ? resolve() : reject(error)));
+  });
+  await removeDurably(directory);
+}
+
+async function openTree(options: DataDirectoryOptions, manifest: Manifest): Promise<OpenedTreeStore> {
+  const directory = path.join(options.directory, manifest.tree);
+  await requireDirectory(options.directory, manifest.tree);
+  const store = options.treeStores.open(directory);
+  // The store syncs its files, not their names.
+  await syncDirectory(directory);
+  return store;
+}
+
+async function openLog(
+  options: DataDirectoryOptions,
+  manifest: Manifest,
+  store: OpenedTreeStore,
+): Promise<FileCommitLog> {
+  await requireDirectory(options.directory, manifest.log);
+  const log = await FileCommitLog.open(path.join(options.directory, manifest.log), options);
+  const reason = disagreement(manifest, log, store.meta);
+  if (reason === null) {
+    const { cut } = log;
+    if (cut !== null)
+      options.warn(`cut a torn tail from the log: "${cut.file}" from offset ${cut.offset} on (${cut.reason})`);
+    return log;
+  }
+  await new Promise<void>((resolve) => log.close(resolve));
+  throw new DataDirectoryError(options.directory, reason);
+}
+
+async function requireDirectory(directory: string, name: string): Promise<void> {
+  const exists = await stat(path.join(directory, name)).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!exists) throw new DataDirectoryError(directory, `its manifest names "${name}", which is missing`);
+}

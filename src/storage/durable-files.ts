@@ -1,0 +1,167 @@
+// Small durable operations on files and directories that the rest of storage is made of. Nothing here knows what the
+// files mean. None of it is on the path of an append.
+
+import fs from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const readAt = promisify(fs.read);
+const zeros = Buffer.alloc(256 * 1024);
+
+export function toError(value: unknown): Error {
+  return value instanceof Error ? value : new Error(String(value));
+}
+
+/** The `code` of a system error, e.g. ENOSPC. */
+export function errorCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function isOutOfSpace(error: unknown): boolean {
+  const code = errorCodeOf(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/** Reports a promise to a callback from a turn of its own, so that an exception of the callback stops the process. */
+export function settle<T>(promise: Promise<T>, done: (error: Error | null, value: T | null) => void): void {
+  promise.then(
+    (value) => setImmediate(done, null, value),
+    (error: unknown) => setImmediate(done, toError(error), null),
+  );
+}
+
+/** Makes creations, renames and removals in this directory durable. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Suffix of the file that `replaceFile` writes before it renames; one that is found at boot is worthless. */
+export const temporarySuffix = '.tmp';
+
+/** The replacement of a file failed half-way: which of the two contents a restart will find is unknown. */
+export class UncertainReplacementError extends Error {
+  override readonly name = 'UncertainReplacementError';
+}
+
+/**
+ * Replaces a file's contents durably: readers, and a boot after a crash, see the old or the new contents whole. An error
+ * other than UncertainReplacementError has left the old contents.
+ */
+export async function replaceFile(file: string, contents: string): Promise<void> {
+  const temporary = file + temporarySuffix;
+  const handle = await open(temporary, 'w', 0o644);
+  try {
+    await handle.writeFile(contents);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  try {
+    await rename(temporary, file);
+    await syncDirectory(path.dirname(file));
+  } catch (error) {
+    throw new UncertainReplacementError(`Cannot replace "${file}": ${toError(error).message}`, { cause: error });
+  }
+}
+
+/** Removes a file, or a directory with all that is in it, durably. What is not there is no error. */
+export async function removeDurably(target: string): Promise<void> {
+  await rm(target, { recursive: true, force: true });
+  await syncDirectory(path.dirname(target));
+}
+
+/**
+ * Writes zeros over from..to, durably. With `pace`, which may throw to give up, it does so in small durable steps, so that
+ * another file's writes never queue behind all of it.
+ */
+export async function fillZeros(
+  file: string,
+  range: { readonly from: number; readonly to: number },
+  pace?: () => void,
+): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    for (let offset = range.from; offset < range.to; ) {
+      const length = Math.min(zeros.length, range.to - offset);
+      offset += (await handle.write(zeros, 0, length, offset)).bytesWritten;
+      if (pace === undefined) continue;
+      await handle.datasync();
+      pace();
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A view of a file through a buffer that moves forward, for reading it record by record. */
+export class FileWindow {
+  readonly fd: number;
+  private readonly stepBytes: number;
+  private buffer: Buffer = Buffer.alloc(0);
+  private start = 0;
+
+  constructor(fd: number, stepBytes: number) {
+    this.fd = fd;
+    this.stepBytes = stepBytes;
+  }
+
+  covers(offset: number, length: number): boolean {
+    return offset >= this.start && offset + length <= this.start + this.buffer.length;
+  }
+
+  /** Only what is covered. Stays valid: a buffer is never overwritten. */
+  view(offset: number, length: number): Buffer {
+    return this.buffer.subarray(offset - this.start, offset - this.start + length);
+  }
+
+  /** Reads so that at least this is covered; false when the file ends before. */
+  async load(offset: number, length: number): Promise<boolean> {
+    const buffer = Buffer.allocUnsafe(Math.max(length, this.stepBytes));
+    let filled = 0;
+    while (filled < buffer.length) {
+      const { bytesRead } = await readAt(this.fd, buffer, filled, buffer.length - filled, offset + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    this.buffer = buffer.subarray(0, filled);
+    this.start = offset;
+    return filled >= length;
+  }
+}
+
+/** First byte in from..to that is not zero, undefined when all are. */
+export async function firstNonZero(
+  fd: number,
+  range: { readonly from: number; readonly to: number },
+): Promise<number | undefined> {
+  const window = new FileWindow(fd, zeros.length);
+  for (let offset = range.from; offset < range.to; ) {
+    const length = Math.min(zeros.length, range.to - offset);
+    if (!(await window.load(offset, length))) return undefined;
+    const bytes = window.view(offset, length);
+    if (!bytes.equals(zeros.subarray(0, length))) return offset + bytes.findIndex((byte) => byte !== 0);
+    offset += length;
+  }
+  return undefined;
+}
+
+/** Overwrites the beginning of an existing file, durably. */
+export async function writeDurably(file: string, bytes: Buffer): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    let written = 0;
+    while (written < bytes.length)
+      written += (await handle.write(bytes, written, bytes.length - written, written)).bytesWritten;
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,83 @@
+// The one row of the meta table and the keys of sessions: which format this is, whether the tree is whole, TreeMeta.
+
+import { StoreError } from '../shared/errors.js';
+import { type ClientId, type Revision, revisionFirst, zxidZero } from '../shared/ids.js';
+import type { SessionRecord, TreeMeta } from '../tree/store.js';
+import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
+import type { LmdbTables } from './lmdb-tables.js';
+import { decodeMeta, decodeSession, encodeMeta } from './tree-image.js';
+import { checksumBytes, seal, verify, writeRevision } from './tree-rows.js';
+
+/** 'incomplete': an image is being loaded, the tree is not to be used. */
+export type MetaState = 'complete' | 'incomplete';
+
+type ReadTransaction = ReturnType<LmdbTables['root']['useReadTransaction']>;
+
+const formatVersion = 1;
+export const metaKey = Buffer.from('tree');
+
+const emptyMeta: TreeMeta = {
+  appliedZxid: zxidZero,
+  revision: revisionFirst,
+  compactedRevision: 0 as Revision,
+  sessionsEvictedThrough: zxidZero,
+};
+
+export function encodeMetaRow(state: MetaState, meta: TreeMeta): Buffer {
+  const buffer = new GrowingBuffer(64);
+  buffer.uint32(0);
+  buffer.varint(formatVersion);
+  buffer.byte(state === 'complete' ? 1 : 0);
+  encodeMeta(buffer, meta);
+  return seal(metaKey, buffer.take());
+}
+
+/** Throws CORRUPT or UNSUPPORTED, naming the directory, when the tree may not be used. */
+export function decodeMetaRow(directory: string, row: Buffer): TreeMeta {
+  verify('meta', metaKey, row);
+  const cursor = new ByteCursor(row, checksumBytes);
+  const version = cursor.varint();
+  if (version !== formatVersion) {
+    const message = `Cannot open tree "${directory}": its format version is ${version}, expected ${formatVersion}`;
+    throw new StoreError('UNSUPPORTED', message);
+  }
+  if (cursor.byte() !== 1) {
+    throw new StoreError('CORRUPT', `Cannot open tree "${directory}": the loading of its image was not finished`);
+  }
+  return decodeMeta(cursor);
+}
+
+/** Reads the meta row; a tree without one is new and gets its first, durably. */
+export function openMeta(directory: string, tables: LmdbTables): TreeMeta {
+  const row = tables.meta.getBinary(metaKey);
+  if (row !== undefined) return decodeMetaRow(directory, row);
+  if ([...tables.current.getKeys({ limit: 1 })].length > 0) {
+    throw new StoreError('CORRUPT', `Cannot open tree "${directory}": it has records and no meta row`);
+  }
+  tables.root.transactionSync(() => void tables.meta.put(metaKey, encodeMetaRow('complete', emptyMeta)));
+  return emptyMeta;
+}
+
+export function sessionKey(client: ClientId): Buffer {
+  const key = Buffer.allocUnsafe(8);
+  writeRevision(key, 0, client);
+  return key;
+}
+
+/** Meta as a read transaction sees it. */
+export function lookUpMeta(directory: string, tables: LmdbTables, transaction: ReadTransaction): TreeMeta {
+  const row = tables.meta.get(metaKey, { transaction });
+  if (row === undefined) throw new StoreError('CORRUPT', `Cannot read tree "${directory}": its meta row is missing`);
+  return decodeMetaRow(directory, row);
+}
+
+/** All sessions, verified. */
+export function readSessions(tables: LmdbTables, transaction?: ReadTransaction): SessionRecord[] {
+  const sessions: SessionRecord[] = [];
+  const range = { start: Buffer.from([0]), ...(transaction === undefined ? {} : { transaction }) };
+  for (const { key, value } of tables.sessions.getRange(range)) {
+    verify('sessions', key, value);
+    sessions.push(decodeSession(new ByteCursor(value, checksumBytes)));
+  }
+  return sessions;
+}

@@ -1,0 +1,132 @@
+// What only the LMDB store can show: crashes of a real process in the middle of flushes, damage on disk, reopening.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SeededRandom } from '../shared/random.js';
+import { dataFileName } from './lmdb-tables.js';
+import { LmdbTreeStore } from './lmdb-tree-store.js';
+
+const keyCount = 400;
+
+/** Writes every key in each flush, the flush's number as its value and as the meta's revision; prints it once durable. */
+const writerProgram = `
+const { LmdbTreeStore } = await import(process.argv[1]);
+const store = new LmdbTreeStore(process.argv[2]);
+const value = Buffer.alloc(600);
+const step = () => {
+  const revision = store.meta.revision + 1;
+  value.writeUInt32LE(revision);
+  const versions = Array.from({ length: ${keyCount} }, (_, i) => {
+    const key = Buffer.from('key-' + String(i).padStart(5, '0'));
+    const record = { key, value, createRevision: 2, modRevision: revision, version: revision - 1, lease: 0n };
+    return { space: 1, key, modRevision: revision, record };
+  });
+  const meta = { appliedZxid: revision, revision, compactedRevision: 0, sessionsEvictedThrough: 0 };
+  store.flush({ meta, versions, sessions: [], sessionsEvicted: [], byteLength: 0 }, (error) => {
+    if (error) throw error;
+    console.log(revision);
+    step();
+  });
+};
+step();
+`;
+
+describe('LmdbTreeStore', () => {
+  let directory: string;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'zabtree-lmdb-'));
+  });
+
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  it('open() after kill -9 in the middle of flushes finds one whole flush, at least the last that was done', async () => {
+    const random = new SeededRandom(1);
+    for (let round = 0; round < 4; round++) {
+      const child = startWriter(directory);
+      const acknowledged = await killAfter(child, 3 + random.below(12));
+      const store = new LmdbTreeStore(directory);
+      const { revision } = store.meta;
+      expect(revision).toBeGreaterThanOrEqual(acknowledged);
+      expect(store.meta.appliedZxid).toBe(revision);
+      const seen = new Set<number>();
+      let records = 0;
+      const all = { from: new Uint8Array(0), to: undefined, at: undefined };
+      store.scan(1, all, (record) => {
+        records += 1;
+        seen.add(Buffer.from(record.value).readUInt32LE());
+        return true;
+      });
+      expect(records).toBe(keyCount);
+      expect([...seen]).toEqual([revision]);
+      await close(store);
+    }
+  }, 60_000);
+
+  it('a damaged record is an error when it is read, never a wrong value', async () => {
+    const store = new LmdbTreeStore(directory);
+    await new Promise<void>((resolve, reject) => {
+      const key = Buffer.from('key');
+      const value = Buffer.from('a value that can be found in the file');
+      const modRevision = 2 as never;
+      const record = { key, value, createRevision: modRevision, modRevision, version: 1, lease: 0n };
+      const versions = [{ space: 1, key, modRevision, record }] as const;
+      const meta = { ...store.meta, revision: modRevision };
+      store.flush({ meta, versions, sessions: [], sessionsEvicted: [], byteLength: 0 }, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    await close(store);
+    const path = join(directory, dataFileName);
+    const file = await readFile(path);
+    for (let at = file.indexOf('a value that'); at !== -1; at = file.indexOf('a value that', at + 1)) file[at] = 0x62;
+    await writeFile(path, file);
+    const damaged = new LmdbTreeStore(directory);
+    expect(() => damaged.get(1, Buffer.from('key'), undefined)).toThrow(/checksum/);
+    const digest = await new Promise<Error | null>((resolve) => damaged.digest((error) => resolve(error)));
+    expect(digest).toMatchObject({ code: 'CORRUPT' });
+    await close(damaged);
+  });
+
+  it('open() refuses a tree of a newer format', async () => {
+    const store = new LmdbTreeStore(directory);
+    await close(store);
+    const { openTables } = await import('./lmdb-tables.js');
+    const { metaKey } = await import('./lmdb-meta.js');
+    const { seal } = await import('./tree-rows.js');
+    const tables = openTables(directory);
+    tables.root.transactionSync(() => void tables.meta.put(metaKey, seal(metaKey, Buffer.from([0, 0, 0, 0, 9, 1]))));
+    await tables.root.close();
+    expect(() => new LmdbTreeStore(directory)).toThrow(/format version is 9, expected 1/);
+  });
+});
+
+function startWriter(directory: string): ChildProcess {
+  const program = ['--import', 'tsx', '--input-type=module', '-e', writerProgram];
+  const module = new URL('./lmdb-tree-store.ts', import.meta.url).href;
+  return spawn(process.execPath, [...program, module, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** Kills the child once it has printed this many lines; the last number that it printed. */
+async function killAfter(child: ChildProcess, lines: number): Promise<number> {
+  const { stdout } = child;
+  if (stdout === null) throw new Error('The child has no output');
+  let count = 0;
+  let last = 0;
+  for await (const line of createInterface({ input: stdout })) {
+    last = Number(line);
+    count += 1;
+    if (count === lines) child.kill('SIGKILL');
+  }
+  if (count < lines) throw new Error(`The child ended after ${count} flushes`);
+  return last;
+}
+
+function close(store: LmdbTreeStore): Promise<void> {
+  return new Promise((resolve, reject) => store.close((error) => (error ? reject(error) : resolve())));
+}

@@ -1,0 +1,92 @@
+// Entry point of the writer thread of one LMDB tree: takes requests, carries them out one after the other, answers.
+// Digests run in slices between them. Exits when told to close.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { LmdbDigest } from './lmdb-digest.js';
+import { openTables } from './lmdb-tables.js';
+import { LmdbTreeWriter } from './lmdb-tree-writer.js';
+import type { WriterAnswer, WriterFailure, WriterRequest, WriterSettings } from './lmdb-writer-messages.js';
+
+const port = parentPort;
+if (port === null) throw new Error('lmdb-tree-worker runs as a worker thread only');
+
+const { directory } = workerData as WriterSettings;
+const tables = openTables(directory);
+const writer = new LmdbTreeWriter(tables);
+
+function failureOf(error: unknown): WriterFailure {
+  if (!(error instanceof Error)) return { code: 'INTERNAL', message: String(error) };
+  const code = (error as Error & { readonly code?: string | number }).code;
+  return { code: String(code ?? 'INTERNAL'), message: error.message };
+}
+
+function answerOf(request: Exclude<WriterRequest, { type: 'digest' | 'close' }>): Omit<WriterAnswer, 'id' | 'failure'> {
+  switch (request.type) {
+    case 'flush': {
+      const { meta, memory, versionBytes, sessions, sessionsEvicted } = request;
+      const versions = Buffer.from(memory, 0, versionBytes);
+      writer.flush({ meta, versions, sessions: Buffer.from(sessions), sessionsEvicted });
+      return {};
+    }
+    case 'compact':
+      return { more: writer.compact(request.revision, request.rowsMax) };
+    case 'writeImage':
+      writer.writeImage(Buffer.from(request.chunk.buffer, request.chunk.byteOffset, request.chunk.length));
+      return {};
+    case 'finishImage':
+      return { meta: writer.finishImage() };
+    case 'importLocal':
+      writer.importLocal(Buffer.from(request.exported));
+      return {};
+  }
+}
+
+function handle(request: WriterRequest): void {
+  const { id } = request;
+  if (request.type === 'digest') {
+    digest(id);
+    return;
+  }
+  if (request.type === 'close') {
+    void tables.root.close().then(() => {
+      send({ id, failure: null });
+      port?.close();
+    });
+    return;
+  }
+  let answer: WriterAnswer;
+  try {
+    answer = { id, failure: null, ...answerOf(request) };
+  } catch (error) {
+    answer = { id, failure: failureOf(error) };
+  }
+  if (request.type === 'flush') port?.postMessage({ ...answer, memory: request.memory }, [request.memory]);
+  else send(answer);
+}
+
+/** Sees the tables as they are now; goes on in slices so that flushes are not held up. */
+function digest(id: number): void {
+  let running: LmdbDigest;
+  const slice = (): void => {
+    try {
+      const result = running.slice();
+      if (result === undefined) setImmediate(slice);
+      else send({ id, failure: null, digest: result });
+    } catch (error) {
+      running.close();
+      send({ id, failure: failureOf(error) });
+    }
+  };
+  try {
+    running = new LmdbDigest(directory, tables);
+    slice();
+  } catch (error) {
+    send({ id, failure: failureOf(error) });
+  }
+}
+
+function send(answer: WriterAnswer): void {
+  port?.postMessage(answer);
+}
+
+port.on('message', handle);

@@ -1,0 +1,102 @@
+// The main thread's end of the writer thread: starts it, sends requests, matches answers, turns its death into errors.
+// Knows nothing of what the requests do.
+
+import { statfsSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
+import type { WriterAnswer, WriterFailure, WriterRequest, WriterSettings } from './lmdb-writer-messages.js';
+
+type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
+export type AnswerDone = (error: Error | null, answer: WriterAnswer | null) => void;
+
+/** ENOSPC and EDQUOT, as LMDB's binding gives them. */
+const fullDiskErrors = new Set(['28', '122', 'ENOSPC', 'EDQUOT']);
+const ioError = '5';
+/** With less than this free, an I/O error of a flush is taken for a full disk. */
+const freeBytesMin = 64 * 2 ** 20;
+
+const entryPoint = new URL('./lmdb-tree-worker.js', import.meta.url);
+
+/** What the thread runs. The built package runs its own file; sources, in tests, go through a loader that reads them. */
+function threadSource(): { readonly source: URL | string; readonly eval: boolean } {
+  if (!import.meta.url.endsWith('.ts')) return { source: entryPoint, eval: false };
+  const file = JSON.stringify(entryPoint.href.replace(/js$/, 'ts'));
+  return { source: `import('tsx/esm/api').then((api) => api.tsImport(${file}, ${file}));`, eval: true };
+}
+
+export class LmdbWriterThread {
+  private readonly directory: string;
+  private readonly worker: Worker;
+  private readonly pending = new Map<number, AnswerDone>();
+  private nextId = 1;
+  private dead: Error | null = null;
+
+  constructor(directory: string) {
+    this.directory = directory;
+    const settings: WriterSettings = { directory };
+    const thread = threadSource();
+    this.worker = new Worker(thread.source, {
+      eval: thread.eval,
+      workerData: settings,
+      name: 'zabtree-tree-writer',
+      // Its own heap stays small: versions come in and go out as one buffer.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
+    this.worker.on('message', (answer: WriterAnswer) => this.answered(answer));
+    this.worker.on('error', (error) => this.ended(error));
+    this.worker.on('exit', () => this.ended(new Error('it has ended')));
+  }
+
+  request(request: Unnumbered<WriterRequest>, done: AnswerDone, transfer: readonly ArrayBuffer[] = []): void {
+    const { dead } = this;
+    if (dead !== null) {
+      setImmediate(() => done(this.lost(dead), null));
+      return;
+    }
+    const id = this.nextId++;
+    this.pending.set(id, done);
+    this.worker.postMessage({ ...request, id }, transfer);
+  }
+
+  /** Waits for everything that was asked for, then ends the thread. */
+  close(done: (error: Error | null) => void): void {
+    this.request({ type: 'close' }, (error) => done(error));
+  }
+
+  private answered(answer: WriterAnswer): void {
+    const done = this.pending.get(answer.id);
+    this.pending.delete(answer.id);
+    done?.(answer.failure === null ? null : this.failure(answer.failure), answer);
+  }
+
+  private ended(cause: Error): void {
+    if (this.dead !== null) return;
+    this.dead = cause;
+    const waiting = [...this.pending.values()];
+    this.pending.clear();
+    for (const done of waiting) done(this.lost(cause), null);
+  }
+
+  private lost(cause: Error): StoreError {
+    return new StoreError('INTERNAL', `The writer thread of tree "${this.directory}" is gone: ${cause.message}`, {
+      cause,
+    });
+  }
+
+  private failure(failure: WriterFailure): StoreError {
+    const cause = new Error(`${failure.code}: ${failure.message}`);
+    if (this.isFull(failure)) {
+      return new StoreError('NO_SPACE', `Cannot write tree "${this.directory}": the disk is full`, { cause });
+    }
+    const code = (errorCodes as readonly string[]).includes(failure.code) ? (failure.code as ErrorCode) : 'INTERNAL';
+    return new StoreError(code, `Cannot write tree "${this.directory}": ${failure.message}`, { cause });
+  }
+
+  /** LMDB reports the system's error number, but a write that the full disk cut short as an I/O error. */
+  private isFull(failure: WriterFailure): boolean {
+    if (fullDiskErrors.has(failure.code)) return true;
+    if (failure.code !== ioError) return false;
+    const { bavail, bsize } = statfsSync(this.directory);
+    return bavail * bsize < freeBytesMin;
+  }
+}

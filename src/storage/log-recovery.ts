@@ -1,0 +1,213 @@
+// Opens the segments of a commit log after any kind of end of the process: finishes an interrupted truncation, cuts a
+// torn tail, and refuses a log of which something is missing that may have been acknowledged.
+
+import fs from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { formatZxid } from '../shared/ids.js';
+import { FileWindow, fillZeros, firstNonZero, removeDurably } from './durable-files.js';
+import { EpochEnds, gapBefore } from './epoch-ends.js';
+import { LogDamageError } from './log-damage-error.js';
+import { recordBytes } from './log-record.js';
+import {
+  decodeSegmentHeader,
+  LogSegment,
+  logFormatVersion,
+  type SegmentHeader,
+  segmentHeaderBytes,
+  sequenceOfFileName,
+} from './log-segment.js';
+import { type CuttableSegment, clearTruncationMark, readTruncationMark, removeFromPosition } from './log-truncation.js';
+import { greatestDurablePosition, type WalkEnd, walkRecords } from './log-walk.js';
+
+const windowBytes = 4 * 2 ** 20;
+const dataSync = promisify(fs.fdatasync);
+
+export interface RecoveredLog {
+  /** Oldest first, at least one; the last one takes the next append. */
+  readonly segments: LogSegment[];
+  readonly epochEnds: EpochEnds;
+  /** Greater than the sequence of any segment that ever was in the directory and is still there. */
+  readonly nextSequence: number;
+  /** The torn tail that was cut, for the operator. */
+  readonly cut: { readonly file: string; readonly offset: number; readonly reason: string } | null;
+}
+
+interface SegmentFile {
+  readonly file: string;
+  readonly sequence: number;
+  readonly size: number;
+  /** null: a spare, or the first write to it was torn. */
+  readonly header: SegmentHeader | null;
+}
+
+export async function recoverLog(directory: string): Promise<RecoveredLog> {
+  const files = await finishTruncation(directory, await listSegmentFiles(directory));
+  const first = files[0];
+  if (first === undefined) throw new LogDamageError(directory, 0, 'there is no segment in it');
+  if (first.header === null) throw new LogDamageError(first.file, 0, 'no valid segment header');
+  const segments: LogSegment[] = [];
+  try {
+    const epochEnds = new EpochEnds(first.header.base);
+    let end: WalkEnd = { offset: 0, bad: null };
+    for (const file of files) {
+      if (file.header === null) break;
+      checkFollows(segments.at(-1), file, file.header, end);
+      const segment = new LogSegment({ directory, header: file.header, capacity: file.size });
+      segments.push(segment);
+      end = await readSegment(segment, epochEnds, segments.length === 1);
+    }
+    const cut = await cutTail(segments, files.slice(segments.length), end);
+    const nextSequence = Math.max(...files.map((file) => file.sequence)) + 1;
+    return { segments, epochEnds, nextSequence, cut };
+  } catch (error) {
+    for (const segment of segments) segment.retire();
+    throw error;
+  }
+}
+
+async function listSegmentFiles(directory: string): Promise<SegmentFile[]> {
+  const files: SegmentFile[] = [];
+  for (const name of await readdir(directory)) {
+    const sequence = sequenceOfFileName(name);
+    if (sequence !== undefined) files.push(readSegmentFile(path.join(directory, name), sequence));
+  }
+  return files.sort((a, b) => a.sequence - b.sequence);
+}
+
+function readSegmentFile(file: string, sequence: number): SegmentFile {
+  const fd = fs.openSync(file, 'r');
+  try {
+    const size = fs.fstatSync(fd).size;
+    const bytes = Buffer.alloc(segmentHeaderBytes);
+    const length = fs.readSync(fd, bytes, 0, bytes.length, 0);
+    const decoded = decodeSegmentHeader(bytes.subarray(0, length));
+    if (decoded.type === 'version') {
+      throw new LogDamageError(file, 8, `format version is ${decoded.version}, expected ${logFormatVersion}`);
+    }
+    if (decoded.type === 'none') return { file, sequence, size, header: null };
+    if (decoded.header.sequence !== sequence)
+      throw new LogDamageError(file, 0, `it is segment ${decoded.header.sequence} by its header`);
+    return { file, sequence, size, header: decoded.header };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+async function finishTruncation(directory: string, files: SegmentFile[]): Promise<SegmentFile[]> {
+  const position = await readTruncationMark(directory);
+  if (position === undefined) return files;
+  const cuttable: CuttableSegment[] = [];
+  for (const { file, header, size } of files) {
+    if (header !== null) cuttable.push({ file, startPosition: header.startPosition, end: size });
+  }
+  await removeFromPosition(cuttable, position);
+  await clearTruncationMark(directory);
+  return listSegmentFiles(directory);
+}
+
+/** A segment is begun only when all before it is on disk, so whatever does not fit is damage, not a torn tail. */
+function checkFollows(previous: LogSegment | undefined, file: SegmentFile, header: SegmentHeader, end: WalkEnd): void {
+  if (previous === undefined) return;
+  if (header.salt !== previous.header.salt) throw new LogDamageError(file.file, 0, 'it belongs to another log');
+  if (
+    header.startPosition === previous.endPosition &&
+    header.base === previous.last &&
+    header.baseChain === previous.chain
+  )
+    return;
+  const reason = end.bad ?? 'the log goes on elsewhere';
+  throw new LogDamageError(
+    previous.file,
+    previous.end,
+    `${reason}; it was durable up to position ${header.startPosition} (zxid ${formatZxid(header.base)}), but what is left ends at ` +
+      `${previous.endPosition} (zxid ${formatZxid(previous.last)}): a record or a whole segment is damaged or missing`,
+  );
+}
+
+async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: boolean): Promise<WalkEnd> {
+  let unfit: string | null = null;
+  const options = {
+    from: segmentHeaderBytes,
+    limit: segment.capacity,
+    salt: segment.header.salt,
+    startPosition: segment.header.startPosition,
+  };
+  const end = await walkRecords(new FileWindow(segment.fd, windowBytes), options, ({ header, offset, body }) => {
+    if (header.previousChain !== segment.chain) {
+      unfit = 'the record does not follow the one before it';
+      return false;
+    }
+    const gap = gapBefore(header, { last: segment.last, empty: isFirst && segment.isEmpty });
+    if (gap !== null) throw new LogDamageError(segment.file, offset, gap);
+    segment.added({ ...header, bytes: recordBytes(body.length) });
+    epochEnds.appended(header.last);
+    return true;
+  });
+  segment.durableEnd = segment.end;
+  return unfit === null ? end : { offset: end.offset, bad: unfit };
+}
+
+/** Looks at everything behind the log's end and removes it, unless it proves that the end was further on. */
+async function cutTail(
+  segments: readonly LogSegment[],
+  rest: readonly SegmentFile[],
+  end: WalkEnd,
+): Promise<RecoveredLog['cut']> {
+  const tail = segments.at(-1);
+  if (tail === undefined) return null;
+  const inTail = await firstNonZero(tail.fd, { from: tail.end, to: tail.capacity });
+  let known =
+    inTail === undefined
+      ? 0
+      : await greatestMark(tail.fd, tail, {
+          from: tail.end,
+          to: tail.capacity,
+          startPosition: tail.header.startPosition,
+        });
+  let restWritten = false;
+  for (const { file, size, header } of rest) {
+    // Without a header of its own such a file can only be the segment after the tail.
+    const startPosition = header?.startPosition ?? tail.endPosition;
+    const fd = fs.openSync(file, 'r');
+    try {
+      if ((await firstNonZero(fd, { from: 0, to: size })) === undefined) continue;
+      restWritten = true;
+      known = Math.max(
+        known,
+        header?.startPosition ?? 0,
+        await greatestMark(fd, tail, { from: segmentHeaderBytes, to: size, startPosition }),
+      );
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+  const reason = end.bad ?? 'the segment is full';
+  if (known > tail.endPosition) {
+    throw new LogDamageError(
+      tail.file,
+      tail.end,
+      `${reason}, below position ${known} that was known durable (this is ${tail.endPosition}): damage, not a torn tail`,
+    );
+  }
+  for (const { file } of rest.toReversed()) await removeDurably(file);
+  if (inTail !== undefined) await fillZeros(tail.file, { from: tail.end, to: tail.capacity });
+  // A killed process can leave records in the page cache alone; from here on they count as durable.
+  await dataSync(tail.fd);
+  return inTail === undefined && !restWritten ? null : { file: tail.file, offset: tail.end, reason };
+}
+
+function greatestMark(
+  fd: number,
+  tail: LogSegment,
+  range: { readonly from: number; readonly to: number; readonly startPosition: number },
+): Promise<number> {
+  const { from, to, startPosition } = range;
+  return greatestDurablePosition(new FileWindow(fd, windowBytes), {
+    from,
+    limit: to,
+    salt: tail.header.salt,
+    startPosition,
+  });
+}

@@ -1,0 +1,144 @@
+// The manifest: who a data directory belongs to, what its node has promised, and which tree and log in it are live. One
+// small checked file, replaced atomically and one replacement at a time; it is never changed in place.
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type EnsembleId, type Epoch, epochMax, epochZero, type ServerId, type Zxid, zxidZero } from '../shared/ids.js';
+import type { EpochRecord } from '../zab/effects.js';
+import { decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
+import { DataDirectoryError } from './data-directory-error.js';
+import { errorCodeOf, replaceFile, toError } from './durable-files.js';
+
+export const manifestFileName = 'manifest';
+const format = { kind: 'manifest', version: 1 };
+
+export interface Manifest {
+  readonly serverId: ServerId;
+  /** Random per data directory, 32 hexadecimal digits. */
+  readonly incarnation: string;
+  /** Times the directory was opened. 0: it was never made completely, and nothing in it counts. */
+  readonly boot: number;
+  readonly record: EpochRecord;
+  /** Names of the live directories beside the manifest. */
+  readonly tree: string;
+  readonly log: string;
+  /** Base with which the live log was created; it may have been trimmed since. */
+  readonly logBase: Zxid;
+}
+
+export function newManifest(options: {
+  readonly serverId: ServerId;
+  readonly incarnation: string;
+  readonly tree: string;
+  readonly log: string;
+}): Manifest {
+  const record = { ensembleId: null, acceptedEpoch: epochZero, currentEpoch: epochZero, probation: false };
+  return { ...options, boot: 0, record, logBase: zxidZero };
+}
+
+export function encodeManifest(manifest: Manifest): string {
+  const { record, ...rest } = manifest;
+  return encodeCheckedFile(format, { ...rest, ...record });
+}
+
+/** Throws an error whose message completes "Cannot open data directory …: the manifest cannot be used: ". */
+export function decodeManifest(text: string): Manifest {
+  const content = new ManifestContent(decodeCheckedFile(format, text));
+  return {
+    serverId: content.integer('serverId', Number.MAX_SAFE_INTEGER) as ServerId,
+    incarnation: content.text('incarnation', /^[0-9a-f]{32}$/),
+    boot: content.integer('boot', Number.MAX_SAFE_INTEGER),
+    record: {
+      ensembleId: content.isNull('ensembleId') ? null : (content.text('ensembleId', /^[0-9a-f]{32}$/) as EnsembleId),
+      acceptedEpoch: content.integer('acceptedEpoch', epochMax) as Epoch,
+      currentEpoch: content.integer('currentEpoch', epochMax) as Epoch,
+      probation: content.boolean('probation'),
+    },
+    tree: content.text('tree', /^tree-[0-9]{6,15}$/),
+    log: content.text('log', /^log-[0-9]{6,15}$/),
+    logBase: content.integer('logBase', Number.MAX_SAFE_INTEGER) as Zxid,
+  };
+}
+
+/** The manifest in this directory, null when there is none. */
+export async function readManifest(directory: string): Promise<Manifest | null> {
+  let text: string;
+  try {
+    text = await readFile(path.join(directory, manifestFileName), 'utf8');
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return null;
+    throw new DataDirectoryError(directory, `the manifest cannot be read: ${toError(error).message}`, { cause: error });
+  }
+  try {
+    return decodeManifest(text);
+  } catch (error) {
+    throw new DataDirectoryError(directory, `the manifest cannot be used: ${toError(error).message}`, { cause: error });
+  }
+}
+
+/** Replaces the manifest of one directory, one change after the other. */
+export class ManifestFile {
+  private readonly directory: string;
+  private durable: Manifest;
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(directory: string, durable: Manifest) {
+    this.directory = directory;
+    this.durable = durable;
+  }
+
+  /** What is on disk. */
+  get current(): Manifest {
+    return this.durable;
+  }
+
+  /** Changes what the changes before this one have left. A change that fails leaves the manifest as it was. */
+  update(change: (manifest: Manifest) => Manifest): Promise<void> {
+    const result = this.queue.then(async () => {
+      const next = change(this.durable);
+      await replaceFile(path.join(this.directory, manifestFileName), encodeManifest(next));
+      this.durable = next;
+    });
+    // The one who asked hears of a failure; those behind it go on.
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async idle(): Promise<void> {
+    await this.queue;
+  }
+}
+
+class ManifestContent {
+  private readonly content: Readonly<Record<string, unknown>>;
+
+  constructor(content: Readonly<Record<string, unknown>>) {
+    this.content = content;
+  }
+
+  integer(field: string, max: number): number {
+    const value = this.content[field];
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max) throw this.wrong(field);
+    return value;
+  }
+
+  text(field: string, pattern: RegExp): string {
+    const value = this.content[field];
+    if (typeof value !== 'string' || !pattern.test(value)) throw this.wrong(field);
+    return value;
+  }
+
+  boolean(field: string): boolean {
+    const value = this.content[field];
+    if (typeof value !== 'boolean') throw this.wrong(field);
+    return value;
+  }
+
+  isNull(field: string): boolean {
+    return this.content[field] === null;
+  }
+
+  private wrong(field: string): Error {
+    return new Error(`field "${field}" is missing or wrong`);
+  }
+}

@@ -1,0 +1,198 @@
+// What a simulated disk holds of one tree: versions by key, changes by revision, sessions, meta. Changed only by whole
+// flushes, slices of compaction and images; the twin of the LMDB tables, made for clearness and not for size.
+
+import { type Bytes, compareBytes } from '../shared/bytes.js';
+import { type ClientId, type Revision, revisionFirst, zxidZero } from '../shared/ids.js';
+import type { SpaceId } from '../tree/delta.js';
+import type { FlushBatch, KeyRecord, SessionRecord, TreeMeta, VersionWrite } from '../tree/store.js';
+import type { ImageChange } from './tree-image.js';
+import { userSpace } from './tree-rows.js';
+
+const emptyMeta: TreeMeta = {
+  appliedZxid: zxidZero,
+  revision: revisionFirst,
+  compactedRevision: 0 as Revision,
+  sessionsEvictedThrough: zxidZero,
+};
+
+export class MemoryTreeContent {
+  meta: TreeMeta = emptyMeta;
+  /** An image was begun here and not finished: cannot be opened. */
+  incomplete = false;
+  /** By space, then by key text: versions, oldest first; only the user space keeps more than the newest. */
+  private readonly spaces = new Map<SpaceId, Map<string, VersionWrite[]>>();
+  /** Changes of the user space by revision, then key. */
+  private changes: VersionWrite[] = [];
+  readonly sessions = new Map<ClientId, SessionRecord>();
+  /** Sorted key texts of a space; dropped when a key comes or goes. */
+  private readonly sorted = new Map<SpaceId, string[]>();
+
+  apply(batch: FlushBatch): void {
+    const changes = batch.versions.filter((version) => version.space === userSpace);
+    changes.sort((a, b) => a.modRevision - b.modRevision || compareBytes(a.key, b.key));
+    for (const change of changes) this.changes.push(change);
+    for (const version of batch.versions) this.add(version);
+    for (const session of batch.sessions) this.sessions.set(session.client, session);
+    for (const client of batch.sessionsEvicted) this.sessions.delete(client);
+    this.meta = batch.meta;
+  }
+
+  get(space: SpaceId, key: Bytes, at: Revision | undefined): KeyRecord | undefined {
+    return newestAt(this.space(space).get(textOf(key)), at)?.record ?? undefined;
+  }
+
+  /** Records of a range in key order, as a list: it stays what it is when the content changes. */
+  range(space: SpaceId, from: Bytes, to: Bytes | undefined, at: Revision | undefined): KeyRecord[] {
+    const texts = this.sortedTexts(space);
+    const end = to === undefined ? undefined : textOf(to);
+    const records: KeyRecord[] = [];
+    for (let i = lowerBound(texts, textOf(from)); i < texts.length; i++) {
+      const text = texts[i] as string;
+      if (end !== undefined && text >= end) break;
+      const record = newestAt(this.space(space).get(text), at)?.record;
+      if (record !== undefined && record !== null) records.push(record);
+    }
+    return records;
+  }
+
+  changesFrom(from: Revision): readonly VersionWrite[] {
+    const first = this.changes.findIndex((change) => change.modRevision >= from);
+    return first === -1 ? [] : this.changes.slice(first);
+  }
+
+  /** Every retained change with what the key was before it. */
+  imageChanges(): ImageChange[] {
+    const retained = this.changes.filter((change) => change.modRevision > this.meta.compactedRevision);
+    return retained.map(({ key, modRevision, record }) => {
+      const before = newestAt(this.space(userSpace).get(textOf(key)), (modRevision - 1) as Revision)?.record ?? null;
+      return { revision: modRevision, key, deleted: record === null, before };
+    });
+  }
+
+  /** Takes back what imageChanges gave; the current records must be there. */
+  addImageChanges(changes: readonly ImageChange[]): void {
+    const later = new Map<string, VersionWrite>();
+    const made: VersionWrite[] = [];
+    for (const change of [...changes].reverse()) {
+      const { revision, key, deleted, before } = change;
+      const text = textOf(key);
+      const versions = this.space(userSpace).get(text) ?? [];
+      const known = later.get(text) ?? versions[versions.length - 1];
+      const version: VersionWrite | undefined = deleted
+        ? { space: userSpace, key, modRevision: revision, record: null }
+        : known;
+      if (version === undefined) continue;
+      if (deleted) insertVersion(versions, version);
+      made.push(version);
+      if (before !== null) {
+        const replaced = { space: userSpace, key, modRevision: before.modRevision, record: before };
+        insertVersion(versions, replaced);
+        later.set(text, replaced);
+      }
+      this.space(userSpace).set(text, versions);
+    }
+    this.changes = [...made.reverse(), ...this.changes];
+    this.sorted.clear();
+  }
+
+  /** Drops versions that a read at `revision` or later does not need; at most versionsMax changes a call. */
+  compact(revision: Revision, versionsMax: number): boolean {
+    let count = 0;
+    for (const change of this.changes) {
+      if (change.modRevision > revision || count >= versionsMax) break;
+      count += 1;
+      this.prune(textOf(change.key), revision);
+    }
+    this.changes = this.changes.slice(count);
+    const next = this.changes[0];
+    return next !== undefined && next.modRevision <= revision;
+  }
+
+  add(version: VersionWrite): void {
+    const { space, key, record } = version;
+    const text = textOf(key);
+    const keys = this.space(space);
+    const versions = keys.get(text);
+    if (versions === undefined) {
+      if (record === null && space !== userSpace) return;
+      this.sorted.delete(space);
+      keys.set(text, [version]);
+    } else if (space === userSpace) {
+      versions.push(version);
+    } else if (record === null) {
+      this.sorted.delete(space);
+      keys.delete(text);
+    } else {
+      versions[0] = version;
+    }
+  }
+
+  clearSpace(space: SpaceId): void {
+    this.spaces.delete(space);
+    this.sorted.delete(space);
+  }
+
+  private prune(text: string, revision: Revision): void {
+    const keys = this.space(userSpace);
+    const versions = keys.get(text);
+    if (versions === undefined) return;
+    const newest = newestAt(versions, revision);
+    const kept = versions.filter(
+      (version) => version.modRevision > revision || (version === newest && version.record !== null),
+    );
+    if (kept.length > 0) keys.set(text, kept);
+    else {
+      keys.delete(text);
+      this.sorted.delete(userSpace);
+    }
+  }
+
+  private space(space: SpaceId): Map<string, VersionWrite[]> {
+    let keys = this.spaces.get(space);
+    if (keys === undefined) {
+      keys = new Map();
+      this.spaces.set(space, keys);
+    }
+    return keys;
+  }
+
+  private sortedTexts(space: SpaceId): string[] {
+    let texts = this.sorted.get(space);
+    if (texts === undefined) {
+      texts = [...this.space(space).keys()].sort();
+      this.sorted.set(space, texts);
+    }
+    return texts;
+  }
+}
+
+function newestAt(versions: readonly VersionWrite[] | undefined, at: Revision | undefined): VersionWrite | undefined {
+  if (versions === undefined) return undefined;
+  if (at === undefined) return versions[versions.length - 1];
+  for (let i = versions.length - 1; i >= 0; i--) {
+    const version = versions[i] as VersionWrite;
+    if (version.modRevision <= at) return version;
+  }
+  return undefined;
+}
+
+function insertVersion(versions: VersionWrite[], version: VersionWrite): void {
+  if (versions.some((other) => other.modRevision === version.modRevision)) return;
+  versions.push(version);
+  versions.sort((a, b) => a.modRevision - b.modRevision);
+}
+
+function lowerBound(texts: readonly string[], text: string): number {
+  let low = 0;
+  let high = texts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((texts[middle] as string) < text) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function textOf(key: Bytes): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+}

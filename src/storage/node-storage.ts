@@ -1,0 +1,200 @@
+// All that one node keeps on disk, behind one lock: its log, its tree, its epoch record. Replaces the record, and installs
+// snapshots by switching tree, log and record in one manifest write, so that no boot ever finds a mixture.
+
+import path from 'node:path';
+import type { CommitLogHandler, NodeStorage, SnapshotWriter } from '../ensemble/ports.js';
+import { assert } from '../shared/assert.js';
+import type { ServerId, Zxid } from '../shared/ids.js';
+import type { EpochRecord } from '../zab/effects.js';
+import type { FileCommitLog } from './commit-log.js';
+import {
+  type DataDirectoryOptions,
+  ensureDirectory,
+  type OpenedDirectory,
+  openDirectory,
+  removeTree,
+} from './data-directory.js';
+import { type DirectoryLock, lockDirectory } from './directory-lock.js';
+import { isOutOfSpace, removeDurably, settle, toError, UncertainReplacementError } from './durable-files.js';
+import type { ManifestFile } from './manifest.js';
+import { closeStore, type InstalledSnapshot, SnapshotInstallation } from './snapshot-installation.js';
+import type { OpenedTreeStore } from './tree-store-opener.js';
+
+export type NodeStorageOptions = DataDirectoryOptions;
+
+/** Locks, verifies and opens a data directory, making it when it is empty. Throws DataDirectoryError. */
+export async function openNodeStorage(options: NodeStorageOptions): Promise<FileNodeStorage> {
+  await ensureDirectory(options.directory);
+  const lock = await lockDirectory(options.directory);
+  try {
+    return new FileNodeStorage(options, lock, await openDirectory(options));
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+export class FileNodeStorage implements NodeStorage {
+  readonly serverId: ServerId;
+  readonly incarnation: string;
+  readonly boot: number;
+  /** True when the directory held nothing before. */
+  readonly created: boolean;
+  private readonly options: NodeStorageOptions;
+  private readonly lock: DirectoryLock;
+  private readonly manifest: ManifestFile;
+  private liveLog: FileCommitLog;
+  private liveStore: OpenedTreeStore;
+  private nextNumber: number;
+  private handler: CommitLogHandler | null = null;
+  private closing = false;
+  /** Set while the disk is too full for the record. */
+  private persistRetry: NodeJS.Timeout | null = null;
+  /** Removals of directories that are live no more, and installations under way. */
+  private readonly background = new Set<Promise<unknown>>();
+
+  constructor(options: NodeStorageOptions, lock: DirectoryLock, opened: OpenedDirectory) {
+    const { serverId, incarnation, boot } = opened.manifest.current;
+    this.serverId = serverId;
+    this.incarnation = incarnation;
+    this.boot = boot;
+    this.created = opened.created;
+    this.options = options;
+    this.lock = lock;
+    this.manifest = opened.manifest;
+    this.liveLog = opened.log;
+    this.liveStore = opened.store;
+    this.nextNumber = opened.nextNumber;
+  }
+
+  get record(): EpochRecord {
+    return this.manifest.current.record;
+  }
+
+  get log(): FileCommitLog {
+    return this.liveLog;
+  }
+
+  get store(): OpenedTreeStore {
+    return this.liveStore;
+  }
+
+  start(handler: CommitLogHandler): void {
+    assert(this.handler === null, `Cannot start storage ${this.options.directory}: it is started already`);
+    this.handler = handler;
+    this.liveLog.start(handler);
+  }
+
+  /** A full disk is waited for: the old record stands meanwhile, and nothing that depends on the new one is said. */
+  persist(record: EpochRecord, done: (error: Error | null) => void): void {
+    this.replaceRecord(record, done, false);
+  }
+
+  receiveSnapshot(): SnapshotWriter {
+    const installation = new SnapshotInstallation({ ...this.options, number: this.nextNumber++ });
+    let ended = false;
+    return {
+      write: (chunk, done) => installation.write(chunk, done),
+      finish: (zxid, record, done) => {
+        assert(!ended, 'Cannot finish a snapshot: it has ended already');
+        ended = true;
+        const switched = installation
+          .complete(zxid, () => this.liveStore.exportLocal())
+          .then((installed) => this.switchTo(installed, zxid, record));
+        const outcome = switched.catch(async (error: unknown) => {
+          // After an uncertain switch a boot may find either; neither may be removed.
+          if (!(error instanceof UncertainReplacementError)) await installation.discard();
+          throw error;
+        });
+        // Its failure is the caller's to hear.
+        this.track(outcome.catch(() => undefined));
+        settle(outcome, (error) => {
+          if (error instanceof UncertainReplacementError) this.handler?.failed(error);
+          done(error);
+        });
+      },
+      abort: () => {
+        if (ended) return;
+        ended = true;
+        this.track(installation.discard());
+      },
+    };
+  }
+
+  close(done: () => void): void {
+    assert(!this.closing, `Cannot close storage ${this.options.directory}: it is being closed already`);
+    this.closing = true;
+    if (this.persistRetry !== null) clearTimeout(this.persistRetry);
+    settle(this.shutDown(), (error) => {
+      if (error !== null) throw error;
+      done();
+    });
+  }
+
+  private replaceRecord(record: EpochRecord, done: (error: Error | null) => void, again: boolean): void {
+    const update = this.manifest.update((manifest) => ({ ...manifest, record }));
+    settle(update, (error) => {
+      if (error instanceof UncertainReplacementError) this.handler?.failed(error);
+      if (!isOutOfSpace(error)) {
+        done(error);
+        return;
+      }
+      if (!again) this.options.warn('the disk is full: this node takes no part until the manifest can be written');
+      if (this.closing) return;
+      this.persistRetry = setTimeout(() => this.replaceRecord(record, done, true), this.options.fullDiskRetryMs);
+    });
+  }
+
+  private async switchTo(installed: InstalledSnapshot, zxid: Zxid, record: EpochRecord): Promise<void> {
+    const { tree, log } = this.manifest.current;
+    try {
+      await this.manifest.update((manifest) => ({
+        ...manifest,
+        record,
+        tree: installed.tree,
+        log: installed.log,
+        logBase: zxid,
+      }));
+    } catch (error) {
+      await closeLog(installed.commitLog);
+      throw error;
+    }
+    const old = { log: this.liveLog, store: this.liveStore };
+    this.liveLog = installed.commitLog;
+    this.liveStore = installed.store;
+    if (this.handler !== null) this.liveLog.start(this.handler);
+    this.track(this.removeOld(old, { tree, log }));
+  }
+
+  private async removeOld(
+    old: { readonly log: FileCommitLog; readonly store: OpenedTreeStore },
+    names: { readonly tree: string; readonly log: string },
+  ): Promise<void> {
+    await closeLog(old.log);
+    const error = await closeStore(old.store);
+    if (error !== null) throw error;
+    await removeTree(this.options.treeStores, path.join(this.options.directory, names.tree));
+    await removeDurably(path.join(this.options.directory, names.log));
+  }
+
+  /** Lets `close` wait for it. What cannot be removed now is removed at the next boot. */
+  private track(work: Promise<unknown>): void {
+    const ended: Promise<unknown> = work
+      .catch((error: unknown) => this.options.warn(`cannot clean up after a snapshot: ${toError(error).message}`))
+      .then(() => this.background.delete(ended));
+    this.background.add(ended);
+  }
+
+  private async shutDown(): Promise<void> {
+    while (this.background.size > 0) await Promise.all(this.background);
+    await this.manifest.idle();
+    await closeLog(this.liveLog);
+    const error = await closeStore(this.liveStore);
+    await this.lock.release();
+    if (error !== null) throw error;
+  }
+}
+
+function closeLog(log: FileCommitLog): Promise<void> {
+  return new Promise((resolve) => log.close(resolve));
+}

@@ -1,0 +1,301 @@
+// TCP connections between members: listens on this node's MessageAddr, connects to the others', lets only handshaken
+// members through. One link per (peer, channel, direction): the newest wins. Never retries on its own: every `connect` is
+// answered once, and what follows is the caller's.
+
+import type { KeyObject } from 'node:crypto';
+import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
+import type { Channel, PeerNetwork, PeerNetworkHandler } from '../ensemble/ports.js';
+import { assert } from '../shared/assert.js';
+import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import type { ServerId } from '../shared/ids.js';
+import { FrameSplitter, FrameTooLargeError, frameOf } from '../wire/native-framing.js';
+import { clusterKeyOf } from './cluster-key.js';
+import { listenFailure, parseListenAddress, reasonOf } from './listen-address.js';
+import type { NetworkMember, NetworkOptions } from './network-options.js';
+import { type HandshakeResult, PeerHandshake } from './peer-handshake.js';
+import { PeerLink } from './peer-link.js';
+import { RateLimitedLog, warnIntervalMs } from './rate-limited-log.js';
+import { newPeerCounters, type PeerCounters } from './transport-counters.js';
+
+/** A connection whose handshake is not over. */
+interface Opening {
+  readonly socket: Socket;
+  readonly handshake: PeerHandshake;
+  readonly splitter: FrameSplitter;
+  readonly timer: NodeJS.Timeout;
+  /** Called with the reason when it comes to nothing. */
+  readonly failed: (reason: string) => void;
+  readonly outgoing: boolean;
+  readonly onData: (chunk: Buffer) => void;
+}
+
+interface OpenLink {
+  readonly id: number;
+  /** Peer, channel and direction: at most one link of each. */
+  readonly key: string;
+  readonly link: PeerLink;
+  readonly socket: Socket;
+}
+
+const keepAliveDelayMs = 5_000;
+
+export class TcpPeerNetwork implements PeerNetwork {
+  readonly counters: PeerCounters = newPeerCounters();
+  readonly #options: NetworkOptions;
+  readonly #key: KeyObject | undefined;
+  readonly #log: RateLimitedLog;
+  readonly #listenText: string;
+  readonly #server: Server;
+  #handler: PeerNetworkHandler | undefined;
+  #stopped = false;
+  #lastLink = 0;
+  readonly #openings = new Set<Opening>();
+  /** Accepted ones among the openings, oldest first: the ones that strangers can make. */
+  readonly #acceptedOpenings = new Set<Opening>();
+  readonly #links = new Map<number, OpenLink>();
+  readonly #linksByKey = new Map<string, OpenLink>();
+  /** Given up, with something still to be sent: closed once it is, or after a while. */
+  readonly #leaving = new Set<Socket>();
+  readonly #requestAddresses = new Map<ServerId, string>();
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    this.#key = options.clusterKey === undefined ? undefined : clusterKeyOf(options.clusterKey);
+    this.#log = new RateLimitedLog(options.log, warnIntervalMs);
+    const self = this.#member(options.self);
+    assert(self !== undefined, `Cannot make a peer network: server ${options.self} is not among its members`);
+    this.#listenText = options.listenMessage ?? self.messageAddr;
+    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs }, (socket) =>
+      this.#accept(socket),
+    );
+  }
+
+  /** Resolves once connections can arrive; rejects with a StoreError that says why they cannot. */
+  listen(): Promise<void> {
+    const { host, port } = parseListenAddress(this.#listenText, 'MessageAddr');
+    const server = this.#server;
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => reject(listenFailure(this.#listenText, 'MessageAddr', error));
+      server.once('error', failed);
+      server.listen({ host, port }, () => {
+        server.off('error', failed);
+        // Accepting can fail for want of file descriptors: connections stay in the backlog, peers try again.
+        server.on('error', (error) => this.#log.warn('accept', `Cannot accept peers: ${reasonOf(error)}`));
+        resolve();
+      });
+    });
+  }
+
+  /** The port that is listened on, also where 0 was asked for. */
+  get boundPort(): number {
+    const address = this.#server.address();
+    assert(address !== null && typeof address === 'object', 'Cannot tell the bound port: not listening');
+    return address.port;
+  }
+
+  start(handler: PeerNetworkHandler): void {
+    this.#handler = handler;
+  }
+
+  connect(peer: ServerId, channel: Channel): void {
+    const member = this.#member(peer);
+    if (member === undefined || peer === this.#options.self) {
+      process.nextTick(() => this.#connectFailed(peer, channel, `server ${peer} is not another member`));
+      return;
+    }
+    const { host, port } = parseListenAddress(member.messageAddr, 'MessageAddr');
+    const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs });
+    const { handshake, first } = PeerHandshake.connect(this.#options, this.#key, peer, channel);
+    const opening = this.#open(socket, handshake, true, (reason) =>
+      this.#connectFailed(peer, channel, `Cannot connect to ${member.messageAddr}: ${reason}`),
+    );
+    socket.once('connect', () => {
+      if (this.#openings.has(opening)) socket.write(frameOf(first));
+    });
+  }
+
+  send(link: number, chunks: readonly Bytes[]): void {
+    this.#links.get(link)?.link.send(chunks);
+  }
+
+  queuedBytes(link: number): number {
+    return this.#links.get(link)?.link.queuedBytes ?? 0;
+  }
+
+  close(link: number): void {
+    const open = this.#links.get(link);
+    if (open === undefined) return;
+    this.#forget(open);
+    open.link.end();
+    this.#leave(open.socket);
+  }
+
+  requestAddressOf(peer: ServerId): string | undefined {
+    return this.#requestAddresses.get(peer);
+  }
+
+  /** Closes everything at once; nothing is called back any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#server.close();
+    for (const opening of this.#openings) {
+      clearTimeout(opening.timer);
+      opening.socket.destroy();
+    }
+    this.#openings.clear();
+    this.#acceptedOpenings.clear();
+    for (const { link } of this.#links.values()) link.destroy();
+    this.#links.clear();
+    this.#linksByKey.clear();
+    for (const socket of this.#leaving) socket.destroy();
+  }
+
+  #member(id: ServerId): NetworkMember | undefined {
+    return this.#options.members.find((member) => member.id === id);
+  }
+
+  #connectFailed(peer: ServerId, channel: Channel, reason: string): void {
+    if (!this.#stopped) this.#handler?.failed(peer, channel, reason);
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#stopped || this.#handler === undefined) {
+      socket.destroy();
+      return;
+    }
+    // The oldest goes, so that a flood of silent connections cannot keep members out: theirs take milliseconds.
+    if (this.#acceptedOpenings.size >= this.#options.limits.peerHandshakesMax) {
+      const [oldest] = this.#acceptedOpenings;
+      if (oldest !== undefined) {
+        this.counters.handshakesEvicted++;
+        this.#fail(oldest, 'too many unfinished handshakes');
+      }
+    }
+    const remote = socket.remoteAddress ?? 'an unknown address';
+    const opening = this.#open(socket, PeerHandshake.accept(this.#options, this.#key), false, (reason) =>
+      this.#log.warn('refused', `Refused a peer connection from ${remote}: ${reason}`),
+    );
+    this.#acceptedOpenings.add(opening);
+  }
+
+  #open(socket: Socket, handshake: PeerHandshake, outgoing: boolean, failed: (reason: string) => void): Opening {
+    const { limits } = this.#options;
+    const timer = setTimeout(() => {
+      this.counters.handshakesTimedOut++;
+      this.#fail(opening, `no handshake within ${limits.handshakeTimeoutMs} ms`);
+    }, limits.handshakeTimeoutMs);
+    const opening: Opening = {
+      socket,
+      handshake,
+      splitter: new FrameSplitter(limits.handshakeFrameBytesMax),
+      timer,
+      failed,
+      outgoing,
+      onData: (chunk) => this.#receive(opening, chunk),
+    };
+    this.#openings.add(opening);
+    socket.on('data', opening.onData);
+    // These stay when the handshake is over and do nothing then.
+    socket.on('end', () => this.#fail(opening, 'the peer closed the connection during the handshake'));
+    socket.on('error', (error) => this.#fail(opening, reasonOf(error)));
+    socket.on('close', () => this.#fail(opening, 'the connection was closed during the handshake'));
+    return opening;
+  }
+
+  #receive(opening: Opening, chunk: Buffer): void {
+    opening.splitter.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    while (this.#openings.has(opening)) {
+      const frame = this.#nextFrame(opening);
+      if (frame === undefined) return;
+      const step = opening.handshake.receive(frame);
+      if (step.send !== undefined) opening.socket.write(frameOf(step.send));
+      if (step.type === 'open') {
+        this.#finish(opening, step.result);
+      } else if (step.type === 'refused') {
+        this.counters.handshakesRefused++;
+        this.#fail(opening, step.byPeer ? `the peer refused: ${step.reason}` : step.reason, true);
+      }
+    }
+  }
+
+  #nextFrame(opening: Opening): Bytes | undefined {
+    try {
+      return opening.splitter.next();
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError)) throw error;
+      this.counters.handshakesRefused++;
+      this.#fail(opening, 'this is not a zabtree peer');
+      return undefined;
+    }
+  }
+
+  /** `gently`: what was written, the reason for a refusal, is still to arrive. */
+  #fail(opening: Opening, reason: string, gently = false): void {
+    if (!this.#end(opening)) return;
+    if (gently) this.#leave(opening.socket);
+    else opening.socket.destroy();
+    opening.failed(reason);
+  }
+
+  /** Closes a socket once all that was written to it is on its way, or after a while. */
+  #leave(socket: Socket): void {
+    this.#leaving.add(socket);
+    const timer = setTimeout(() => socket.destroy(), this.#options.limits.handshakeTimeoutMs);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#leaving.delete(socket);
+    });
+    socket.resume();
+    socket.destroySoon();
+  }
+
+  /** Takes a connection out of the openings; false when it was none any more. */
+  #end(opening: Opening): boolean {
+    if (!this.#openings.delete(opening)) return false;
+    this.#acceptedOpenings.delete(opening);
+    clearTimeout(opening.timer);
+    opening.socket.off('data', opening.onData);
+    return true;
+  }
+
+  #finish(opening: Opening, result: HandshakeResult): void {
+    this.#end(opening);
+    const id = ++this.#lastLink;
+    const key = `${result.peer}/${result.channel}/${opening.outgoing ? 'out' : 'in'}`;
+    const link = new PeerLink({
+      socket: opening.socket,
+      limits: this.#options.limits,
+      outgoing: result.outgoing,
+      incoming: result.incoming,
+      counters: this.counters,
+      handler: {
+        received: (frame) => this.#handler?.received(id, frame),
+        drained: () => this.#handler?.drained(id),
+        closed: (reason) => {
+          this.#forget(open);
+          this.#handler?.closed(id, reason);
+        },
+      },
+    });
+    const open: OpenLink = { id, key, link, socket: opening.socket };
+    const older = this.#linksByKey.get(key);
+    this.#links.set(id, open);
+    this.#linksByKey.set(key, open);
+    this.counters.linksOpened++;
+    if (result.requestAddr !== '') this.#requestAddresses.set(result.peer, result.requestAddr);
+    if (older !== undefined) {
+      this.#forget(older);
+      older.link.destroy();
+      this.#handler?.closed(older.id, 'a newer connection of the same peer took its place');
+    }
+    this.#handler?.opened(id, result.peer, result.channel, opening.outgoing);
+    const { splitter } = opening;
+    link.begin(splitter.pendingBytes > 0 ? (splitter.take(splitter.pendingBytes) ?? emptyBytes) : emptyBytes);
+  }
+
+  #forget(open: OpenLink): void {
+    if (!this.#links.delete(open.id)) return;
+    this.counters.linksClosed++;
+    if (this.#linksByKey.get(open.key) === open) this.#linksByKey.delete(open.key);
+  }
+}

@@ -1,0 +1,108 @@
+// What a command does: judged against a view, it gives operations or a failure. Only the leader runs this; it changes
+// nothing itself. Sizes were checked before (src/service); only what would break the tree is asserted here.
+
+import { assert, unreachable } from '../shared/assert.js';
+import type { Bytes } from '../shared/bytes.js';
+import type { ErrorCode } from '../shared/errors.js';
+import type { Revision } from '../shared/ids.js';
+import type { Command } from './command.js';
+import { type Operation, spaces } from './delta.js';
+import type { KeyRecord } from './store.js';
+
+/** The state that commands are judged by: everything staged so far. */
+export interface CommandView {
+  readonly revision: Revision;
+  readonly compactedRevision: Revision;
+  /** A checkpoint is staged, or its digest is not done yet. */
+  readonly checkpointPending: boolean;
+  get(key: Bytes): KeyRecord | undefined;
+}
+
+export type Outcome =
+  | { readonly type: 'effect'; readonly operation: Operation }
+  | { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string };
+
+export function executeCommand(command: Command, view: CommandView): Outcome {
+  switch (command.type) {
+    case 'add':
+      return add(command, view);
+    case 'set':
+      return set(command, view);
+    case 'delete':
+      return remove(command, view);
+    case 'compact':
+      return compact(command.revision, view);
+    case 'checkpoint':
+      // Each pending checkpoint holds a generation of its own, so only one at a time.
+      if (view.checkpointPending) return failure('OVERLOADED', 'Cannot begin a checkpoint: another one is under way');
+      return { type: 'effect', operation: { type: 'checkpoint' } };
+    default:
+      return unreachable(command);
+  }
+}
+
+function add(command: { readonly key: Bytes; readonly value: Bytes }, view: CommandView): Outcome {
+  const current = view.get(checked(command.key));
+  if (current !== undefined) {
+    return failure('KEY_EXISTS', `Cannot add the key: it exists since revision ${current.createRevision}`);
+  }
+  return put(command.key, command.value, undefined, view.revision);
+}
+
+function set(
+  command: { readonly key: Bytes; readonly value: Bytes; readonly expectedRevision?: Revision },
+  view: CommandView,
+): Outcome {
+  const current = view.get(checked(command.key));
+  const expected = command.expectedRevision;
+  if (expected !== undefined && expected !== (current?.modRevision ?? 0)) return mismatch(current, expected);
+  return put(command.key, command.value, current, view.revision);
+}
+
+function remove(command: { readonly key: Bytes; readonly expectedRevision?: Revision }, view: CommandView): Outcome {
+  const current = view.get(checked(command.key));
+  if (current === undefined) return failure('KEY_NOT_FOUND', 'Cannot delete the key: it does not exist');
+  const expected = command.expectedRevision;
+  if (expected !== undefined && expected !== current.modRevision) return mismatch(current, expected);
+  return { type: 'effect', operation: { type: 'delete', space: spaces.user, key: command.key } };
+}
+
+function compact(revision: Revision, view: CommandView): Outcome {
+  if (revision > view.revision) {
+    return failure('FUTURE_REVISION', `Cannot compact to revision ${revision}: the current one is ${view.revision}`);
+  }
+  if (revision <= view.compactedRevision) {
+    return failure(
+      'COMPACTED',
+      `Cannot compact to revision ${revision}: compacted to ${view.compactedRevision} already`,
+    );
+  }
+  return { type: 'effect', operation: { type: 'compactTo', revision } };
+}
+
+function put(key: Bytes, value: Bytes, current: KeyRecord | undefined, revision: Revision): Outcome {
+  const operation: Operation = {
+    type: 'put',
+    space: spaces.user,
+    key,
+    value,
+    createRevision: current === undefined ? ((revision + 1) as Revision) : current.createRevision,
+    version: current === undefined ? 1 : current.version + 1,
+    lease: 0n,
+  };
+  return { type: 'effect', operation };
+}
+
+function mismatch(current: KeyRecord | undefined, expected: Revision): Outcome {
+  const actual = current === undefined ? 'the key does not exist' : `it is ${current.modRevision}`;
+  return failure('REVISION_MISMATCH', `Expected mod revision ${expected}, but ${actual}`);
+}
+
+function failure(code: ErrorCode, message: string): Outcome {
+  return { type: 'failure', code, message };
+}
+
+function checked(key: Bytes): Bytes {
+  assert(key.length > 0, 'Cannot execute a command on an empty key');
+  return key;
+}

@@ -1,0 +1,135 @@
+// The replicated state as the driver and the services use it. Three layers: staged (leader only) over committed (in
+// memory, not flushed) over the store. Synchronous; the only thing that takes time is the store's flush.
+
+import type { Bytes } from '../shared/bytes.js';
+import type { Revision, Zxid } from '../shared/ids.js';
+import type { CommandEnvelope, CommandResult } from './command.js';
+import type { Entry } from './delta.js';
+import type { KeyRecord, TreeStore } from './store.js';
+
+/** What came of executing a command on the leader. */
+export type Execution =
+  /**
+   * It has an effect, or its failure is to be remembered: the entry is staged at the zxid that was offered; the answer
+   * may go out once that commits.
+   */
+  | { readonly type: 'staged'; readonly entry: Entry; readonly result: CommandResult }
+  /**
+   * No effect (failed condition, or a repeated request whose result is remembered). Judged by staged state: it may be
+   * answered only once `result.zxid` has committed and leadership was confirmed by a round begun afterwards.
+   */
+  | { readonly type: 'answered'; readonly result: CommandResult }
+  /** A repeat of a request that is staged and not committed yet: answer like that one, when `zxid` commits. */
+  | { readonly type: 'joined'; readonly zxid: Zxid; readonly result: CommandResult };
+
+export interface ReadResult {
+  readonly record: KeyRecord | undefined;
+  /** Revision of the state that was read. */
+  readonly revision: Revision;
+}
+
+export interface RangeRequest {
+  readonly from: Bytes;
+  /** Exclusive; undefined = to the end. */
+  readonly to: Bytes | undefined;
+  /** undefined = now. */
+  readonly at: Revision | undefined;
+  /** Stops after this many records or about this many bytes, whichever is first (at least one record). */
+  readonly limit: number;
+  readonly bytesMax: number;
+  /** Leaves values out. */
+  readonly keysOnly: boolean;
+}
+
+export type RangeResult =
+  | {
+      readonly type: 'range';
+      readonly records: readonly KeyRecord[];
+      /** Key to go on from (inclusive) at the same revision, undefined at the end. */
+      readonly next: Bytes | undefined;
+      readonly revision: Revision;
+    }
+  | { readonly type: 'compacted'; readonly compactedRevision: Revision }
+  | { readonly type: 'future'; readonly revision: Revision };
+
+export interface WatchEvent {
+  readonly type: 'put' | 'delete';
+  readonly key: Bytes;
+  readonly modRevision: Revision;
+  /** The new record; undefined for a delete. */
+  readonly record: KeyRecord | undefined;
+}
+
+export interface WatchRequest {
+  readonly from: Bytes;
+  /** Exclusive; undefined with `single` false = to the end. */
+  readonly to: Bytes | undefined;
+  /** Exactly the key `from`. */
+  readonly single: boolean;
+}
+
+/** A live subscription: told of every committed change of its range, revision by revision, in order. */
+export interface Watcher {
+  /** `events` share one revision. Called during apply: must only enqueue, never call the tree. */
+  notify(revision: Revision, events: readonly WatchEvent[]): void;
+  /**
+   * The state jumped forward (a snapshot was installed): everything up to revision `through` was notified, read on from
+   * history after it.
+   */
+  reset(through: Revision): void;
+}
+
+export interface DigestResult {
+  readonly zxid: Zxid;
+  readonly revision: Revision;
+  /** Hexadecimal hash of the current records of all replicated spaces. */
+  readonly digest: string;
+}
+
+export interface ReplicatedTree {
+  readonly appliedZxid: Zxid;
+  readonly revision: Revision;
+  readonly compactedRevision: Revision;
+  /** Bytes held by the committed layer; past `overlayBytesMax` the driver refuses new commands until a flush ends. */
+  readonly overlayBytes: number;
+  /** Last zxid staged, or applied when nothing is staged. */
+  readonly stagedZxid: Zxid;
+
+  /** Leader: executes against staged state, to become entry `zxid` if it has an effect. */
+  execute(envelope: CommandEnvelope, zxid: Zxid): Execution;
+  /** Leader: makes staged entries up to `through`, the end of a batch, committed and visible, tells watchers. */
+  commitStaged(through: Zxid): void;
+  /** Forgets staged entries: leadership is lost. They may come back by apply. */
+  dropStaged(): void;
+  /** Follower, or any node replaying its log: applies the committed entries of one batch in order. A zxid at or below appliedZxid is ignored. */
+  apply(entries: readonly Entry[]): void;
+
+  /** Latest committed state. */
+  get(key: Bytes): ReadResult;
+  range(request: RangeRequest): RangeResult;
+  /** Committed changes of the range in from..applied revision, at most about bytesMax; for watches that catch up. */
+  changes(
+    request: WatchRequest,
+    from: Revision,
+    bytesMax: number,
+  ):
+    | { readonly type: 'changes'; readonly events: readonly WatchEvent[]; readonly next: Revision }
+    | { readonly type: 'compacted'; readonly compactedRevision: Revision };
+  /** From the next commit on. The returned function ends it. */
+  watch(request: WatchRequest, watcher: Watcher): () => void;
+
+  /**
+   * Goes on over another store, whose state is ahead of this one: forgets the staged and committed layers and any
+   * running flush, and resets every watcher. Listeners stay.
+   */
+  replaceStore(store: TreeStore): void;
+
+  /** Starts a flush when one is due (or when forced) and none runs; `done` after it is durable. */
+  flush(options: { readonly force: boolean; readonly done?: (error: Error | null) => void }): void;
+  /** Durably applied: the log may be trimmed up to here. */
+  readonly flushedZxid: Zxid;
+  /** Flushes what is applied, then hashes the store's records. */
+  digest(done: (error: Error | null, result: DigestResult | null) => void): void;
+  /** The result of the last `checkpoint` entry's digest, kept for `digest --all`. */
+  onCheckpoint(listener: (result: DigestResult) => void): void;
+}

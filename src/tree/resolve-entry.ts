@@ -1,0 +1,126 @@
+// Turns the operations of one entry into versions: ranges become the keys that they hold now, several changes of one key
+// become its last. The same on every node at the same zxid. Copies what is kept; changes nothing.
+
+import { assert, unreachable } from '../shared/assert.js';
+import type { Bytes } from '../shared/bytes.js';
+import { compareBytes } from '../shared/bytes.js';
+import type { Revision } from '../shared/ids.js';
+import type { Arena } from './arena.js';
+import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
+import type { KeyText } from './key-text.js';
+import type { KeyRecord, VersionWrite } from './store.js';
+
+/** What one entry does, ready to be put into a layer. */
+export interface ResolvedEntry {
+  readonly entry: Entry;
+  /** By space, then key; each key once. `texts` are their key texts. */
+  readonly versions: readonly VersionWrite[];
+  readonly texts: readonly string[];
+  readonly remember: Extract<Operation, { type: 'remember' }> | null;
+  readonly compactTo: Revision | null;
+  readonly checkpoint: boolean;
+}
+
+/** What resolving reads of the state before the entry. */
+export interface ResolveSource {
+  readonly arena: Arena;
+  readonly keyText: KeyText;
+  /** Visits the keys of a range in that state. */
+  keys(space: SpaceId, from: Bytes, to: Bytes, visit: (key: Bytes) => void): void;
+}
+
+export function resolveEntry(entry: Entry, source: ResolveSource): ResolvedEntry {
+  const versions: VersionWrite[] = [];
+  let remember: ResolvedEntry['remember'] = null;
+  let compactTo: Revision | null = null;
+  let checkpoint = false;
+  for (const operation of entry.operations) {
+    switch (operation.type) {
+      case 'put':
+        versions.push(putVersion(operation, entry.revision, source.arena));
+        break;
+      case 'delete':
+        versions.push(deletion(operation.space, source.arena.copy(operation.key), entry.revision));
+        break;
+      case 'deleteRange':
+        deleteRange(operation, entry.revision, source, versions);
+        break;
+      case 'compactTo':
+        compactTo = operation.revision;
+        break;
+      case 'remember':
+        remember = operation;
+        break;
+      case 'checkpoint':
+        checkpoint = true;
+        break;
+      default:
+        unreachable(operation);
+    }
+  }
+  const distinct = versions.length > 1 ? lastOfEachKey(versions, source.keyText) : versions;
+  const first = distinct[0];
+  const texts =
+    distinct.length === 1 && first !== undefined
+      ? [source.keyText(first.key)]
+      : distinct.map((version) => source.keyText(version.key));
+  return { entry, versions: distinct, texts, remember, compactTo, checkpoint };
+}
+
+function putVersion(put: Extract<Operation, { type: 'put' }>, modRevision: Revision, arena: Arena): VersionWrite {
+  assert(put.space !== spaces.local, 'Cannot replicate a put into the local space');
+  return new PutVersion(put, arena, modRevision);
+}
+
+/** A version that is its own record: the overlay holds very many of them. */
+class PutVersion implements VersionWrite, KeyRecord {
+  readonly space: SpaceId;
+  readonly key: Bytes;
+  readonly value: Bytes;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  readonly version: number;
+  readonly lease: bigint;
+
+  constructor(put: Extract<Operation, { type: 'put' }>, arena: Arena, modRevision: Revision) {
+    this.space = put.space;
+    this.key = arena.copy(put.key);
+    this.value = arena.copy(put.value);
+    this.createRevision = put.createRevision;
+    this.modRevision = modRevision;
+    this.version = put.version;
+    this.lease = put.lease;
+  }
+
+  get record(): KeyRecord {
+    return this;
+  }
+}
+
+function deletion(space: SpaceId, key: Bytes, modRevision: Revision): VersionWrite {
+  assert(space !== spaces.local, 'Cannot replicate a delete in the local space');
+  return { space, key, modRevision, record: null };
+}
+
+function deleteRange(
+  operation: Extract<Operation, { type: 'deleteRange' }>,
+  revision: Revision,
+  source: ResolveSource,
+  versions: VersionWrite[],
+): void {
+  const { space, from, to } = operation;
+  const earlier = versions.length;
+  source.keys(space, from, to, (key) => versions.push(deletion(space, source.arena.copy(key), revision)));
+  // Keys that this very entry has put before are in the range too.
+  for (let i = 0; i < earlier; i++) {
+    const version = versions[i] as VersionWrite;
+    const inside = compareBytes(from, version.key) <= 0 && compareBytes(version.key, to) < 0;
+    if (version.space === space && inside) versions.push(deletion(space, version.key, revision));
+  }
+}
+
+function lastOfEachKey(versions: readonly VersionWrite[], keyText: KeyText): VersionWrite[] {
+  const last = new Map<string, VersionWrite>();
+  for (const version of versions) last.set(`${version.space} ${keyText(version.key)}`, version);
+  return [...last.values()].sort((a, b) => a.space - b.space || compareBytes(a.key, b.key));
+}

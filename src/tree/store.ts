@@ -1,0 +1,120 @@
+// The store port: what the tree needs of the disk under it. LMDB implements it (src/storage/lmdb-tree-store.ts), and an
+// in-memory twin for the simulator. Reads are synchronous; a flush reports by callback and is atomic and durable.
+
+import type { Bytes } from '../shared/bytes.js';
+import type { ErrorCode } from '../shared/errors.js';
+import type { ClientId, Revision, Zxid } from '../shared/ids.js';
+import type { SpaceId } from './delta.js';
+
+/** The record of one version of a key. */
+export interface KeyRecord {
+  readonly key: Bytes;
+  readonly value: Bytes;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  readonly version: number;
+  readonly lease: bigint;
+}
+
+/** Facts about the whole tree, changed only together with a flush. */
+export interface TreeMeta {
+  readonly appliedZxid: Zxid;
+  readonly revision: Revision;
+  readonly compactedRevision: Revision;
+  /** Highest last-use zxid among evicted sessions; see RequestIdentity.bornAt. */
+  readonly sessionsEvictedThrough: Zxid;
+}
+
+/** One version for the store to add. `record` null: the key was deleted at this revision. */
+export interface VersionWrite {
+  readonly space: SpaceId;
+  readonly key: Bytes;
+  readonly modRevision: Revision;
+  readonly record: KeyRecord | null;
+}
+
+/** What became of one request of a client. */
+export interface RememberedResult {
+  readonly request: number;
+  readonly code: 'OK' | ErrorCode;
+  readonly revision: Revision;
+  readonly zxid: Zxid;
+}
+
+/** Results that a client may still ask for again, successes and remembered refusals. */
+export interface SessionRecord {
+  readonly client: ClientId;
+  readonly lastUsed: Zxid;
+  readonly acknowledgedBelow: number;
+  readonly results: readonly RememberedResult[];
+}
+
+export interface FlushBatch {
+  readonly meta: TreeMeta;
+  /** In (space, key, modRevision) order; several versions of one key may be there. */
+  readonly versions: readonly VersionWrite[];
+  readonly sessions: readonly SessionRecord[];
+  readonly sessionsEvicted: readonly ClientId[];
+  readonly byteLength: number;
+}
+
+/** A consistent image for SNAP and digests: holds a read transaction; close it soon. Chunks are opaque. */
+export interface StoreImage {
+  readonly meta: TreeMeta;
+  /** Next chunk of about bytesMax; null at the end. */
+  next(bytesMax: number): Bytes | null;
+  close(): void;
+}
+
+/** Order of iteration: ascending by key. */
+export interface StoreRange {
+  readonly from: Bytes;
+  /** Exclusive; undefined = to the end of the space. */
+  readonly to: Bytes | undefined;
+  /** The version that was current at this revision; undefined = newest flushed. */
+  readonly at: Revision | undefined;
+  /** true: records come with an empty value. */
+  readonly keysOnly?: boolean;
+}
+
+/** Which changes a catching-up watch reads. */
+export interface HistoryRange {
+  readonly from: Revision;
+  readonly to: Revision;
+  /** Stops at the first revision boundary after this many rows, matching or not. */
+  readonly rowsMax: number;
+  /** Says whether a change of this key is wanted at all, before its record is read. */
+  wants(key: Bytes): boolean;
+}
+
+export interface TreeStore {
+  readonly meta: TreeMeta;
+  /** Newest flushed version at or below `at` (undefined = newest), undefined if absent or deleted then. */
+  get(space: SpaceId, key: Bytes, at: Revision | undefined): KeyRecord | undefined;
+  /** Visits in order until the callback returns false. Holds no transaction after it returns. */
+  scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void;
+  /**
+   * Changes of the user space with revision in from..to, by revision and then by key, for watches that catch up. record
+   * null = delete. When visit returns false, that change counts as not taken. Returns the revision to go on from: that
+   * of the change not taken, or the first one not read, to + 1 at the end.
+   */
+  history(range: HistoryRange, visit: (change: VersionWrite) => boolean): Revision;
+  sessions(): readonly SessionRecord[];
+  /** One at a time. Atomic, durable, with meta inside the same transaction; then reads see it. ENOSPC leaves the store as it was. */
+  flush(batch: FlushBatch, done: (error: Error | null) => void): void;
+  /**
+   * Removes versions not needed at or after `revision`, a bounded slice a call: `done` says whether more is left.
+   * Never runs beside a flush.
+   */
+  compactSlice(revision: Revision, versionsMax: number, done: (error: Error | null, more: boolean) => void): void;
+  image(): StoreImage;
+  /** Order-independent-of-layout hash of current records: feeds (space, key, record) in order. Background, in slices. */
+  digest(done: (error: Error | null, digest: StoreDigest | null) => void): void;
+}
+
+/** Hexadecimal hash of the current records of all replicated spaces, with the state that it is of. */
+export interface StoreDigest {
+  readonly zxid: Zxid;
+  readonly revision: Revision;
+  readonly digest: string;
+}

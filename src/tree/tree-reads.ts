@@ -1,0 +1,100 @@
+// Reads of committed state that answer a client: a range at a revision, and the changes of a range since one. Bounded by
+// bytes and rows; what does not fit is named so that the caller can go on.
+
+import type { Bytes } from '../shared/bytes.js';
+import { compareBytes, emptyBytes, equalBytes } from '../shared/bytes.js';
+import type { Revision } from '../shared/ids.js';
+import { spaces } from './delta.js';
+import type { Generation } from './generation.js';
+import type { RangeRequest, RangeResult, ReplicatedTree, WatchEvent, WatchRequest } from './replicated-tree.js';
+import type { KeyRecord, VersionWrite } from './store.js';
+import { type Layers, scanCommitted } from './tree-view.js';
+import { eventOf } from './watch-hub.js';
+
+export type ChangesResult = ReturnType<ReplicatedTree['changes']>;
+
+/** The revisions that a tree can answer for. */
+export interface ReadableRevisions {
+  readonly revision: Revision;
+  readonly compactedRevision: Revision;
+}
+
+export function readRange(layers: Layers, readable: ReadableRevisions, request: RangeRequest): RangeResult {
+  const { revision, compactedRevision } = readable;
+  const { from, to, at, keysOnly } = request;
+  if (at !== undefined && at > revision) return { type: 'future', revision };
+  if (at !== undefined && at < compactedRevision) return { type: 'compacted', compactedRevision };
+  const records: KeyRecord[] = [];
+  let bytes = 0;
+  let next: Bytes | undefined;
+  const past = at === revision ? undefined : at;
+  scanCommitted(layers, { space: spaces.user, from, to, at: past, keysOnly }, (record) => {
+    if (records.length > 0 && (records.length >= request.limit || bytes >= request.bytesMax)) {
+      next = record.key;
+      return false;
+    }
+    bytes += record.key.length + (keysOnly ? 0 : record.value.length);
+    records.push(keysOnly && record.value.length > 0 ? { ...record, value: emptyBytes } : record);
+    return true;
+  });
+  return { type: 'range', records, next, revision: at ?? revision };
+}
+
+export interface ChangesRequest {
+  readonly request: WatchRequest;
+  readonly from: Revision;
+  readonly bytesMax: number;
+  /** History rows of the store to look at, matching or not. */
+  readonly rowsMax: number;
+}
+
+export function readChanges(layers: Layers, readable: ReadableRevisions, wanted: ChangesRequest): ChangesResult {
+  const { request, from, bytesMax, rowsMax } = wanted;
+  const { revision, compactedRevision } = readable;
+  if (from <= compactedRevision) return { type: 'compacted', compactedRevision };
+  const events: WatchEvent[] = [];
+  let bytes = 0;
+  let last = from;
+  const wants = (key: Bytes): boolean => holds(request, key);
+  /** Takes whole revisions only: false at the first change of a revision for which there is no room. */
+  const take = (version: VersionWrite): boolean => {
+    if (bytes >= bytesMax && events.length > 0 && version.modRevision !== last) return false;
+    last = version.modRevision;
+    bytes += version.key.length + (version.record?.value.length ?? 0);
+    events.push(eventOf(version));
+    return true;
+  };
+  // The store may already show a flush that has not been reported: only the overlay's word on those revisions counts.
+  const flushed = (layers.generations[layers.generations.length - 1] as Generation).baseRevision;
+  let next = from;
+  if (from <= flushed) {
+    next = layers.store.history({ from, to: flushed, rowsMax, wants }, take);
+    if (next <= flushed) return { type: 'changes', events, next };
+  }
+  next = overlayChanges(layers, next, wants, take) ?? (Math.max(next, revision + 1) as Revision);
+  return { type: 'changes', events, next };
+}
+
+/** Changes held by the overlay from a revision on; returns the revision of the first not taken, if any. */
+function overlayChanges(
+  layers: Layers,
+  from: Revision,
+  wants: (key: Bytes) => boolean,
+  take: (version: VersionWrite) => boolean,
+): Revision | undefined {
+  for (let layer = layers.generations.length - 1; layer >= 0; layer--) {
+    const generation = layers.generations[layer] as Generation;
+    const history = generation.history;
+    for (let i = generation.historyIndex(from); i < history.length; i++) {
+      const version = history[i] as VersionWrite;
+      if (wants(version.key) && !take(version)) return version.modRevision;
+    }
+  }
+  return undefined;
+}
+
+function holds(request: WatchRequest, key: Bytes): boolean {
+  if (request.single) return equalBytes(request.from, key);
+  if (compareBytes(request.from, key) > 0) return false;
+  return request.to === undefined || compareBytes(key, request.to) < 0;
+}

@@ -1,0 +1,392 @@
+// The replicated state: staged over committed generations over the store. The leader executes commands here, every node
+// applies entries here, services read here. It knows no clock, disk or network, and never waits: a flush reports back.
+
+import { assert } from '../shared/assert.js';
+import type { Bytes } from '../shared/bytes.js';
+import { compareBytes } from '../shared/bytes.js';
+import type { ErrorCode } from '../shared/errors.js';
+import type { Revision, Zxid } from '../shared/ids.js';
+import { Arena } from './arena.js';
+import type { CommandEnvelope, CommandResult, RequestIdentity } from './command.js';
+import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
+import { type CommandView, executeCommand } from './execute-command.js';
+import { type DigestDone, Flusher } from './flusher.js';
+import { Generation } from './generation.js';
+import { type KeyText, keyTextOf } from './key-text.js';
+import type {
+  DigestResult,
+  Execution,
+  RangeRequest,
+  RangeResult,
+  ReadResult,
+  ReplicatedTree,
+  Watcher,
+  WatchRequest,
+} from './replicated-tree.js';
+import { type ResolvedEntry, type ResolveSource, resolveEntry } from './resolve-entry.js';
+import { type SessionLimits, SessionTable } from './session-table.js';
+import { StagedLayer } from './staged-layer.js';
+import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
+import { type ChangesResult, readChanges, readRange } from './tree-reads.js';
+import { readCommitted, scanCommitted } from './tree-view.js';
+import { WatchHub } from './watch-hub.js';
+
+export interface TreeOptions extends SessionLimits {
+  /**
+   * A generation is cut, and a flush due, when it holds this many bytes or this many versions. LMDB keeps every page that
+   * a flush touches in memory, up to one or two a version, so that the second bounds its memory whatever the keys.
+   */
+  readonly overlayFlushBytes: number;
+  readonly overlayFlushVersions: number;
+  /** History rows that one `changes` call looks at, matching or not. */
+  readonly historyRowsMax: number;
+  /** Versions that one slice of compaction may remove. */
+  readonly compactVersionsMax: number;
+  /** Runs the task after the current call has returned (Scheduler.defer). */
+  readonly defer: (task: () => void) => void;
+  /** Keys as text; the server passes a native one. */
+  readonly keyText?: KeyText;
+  /** Background work failed (compaction, a checkpoint's digest); it is retried, but the operator should know. */
+  readonly onBackgroundError?: (error: Error) => void;
+}
+
+export class Tree implements ReplicatedTree {
+  private readonly options: TreeOptions;
+  private readonly keyText: KeyText;
+  private readonly hub: WatchHub;
+  private readonly staged = new StagedLayer();
+  private arena = new Arena();
+  private readonly layers: { store: TreeStore; generations: Generation[]; readonly keyText: KeyText };
+  private sessions: SessionTable;
+  private flusher: Flusher;
+  private applied: Zxid;
+  private current: Revision;
+  private compacted: Revision;
+  private frozenBytes = 0;
+  private checkpointListeners: ((result: DigestResult) => void)[] = [];
+  private readonly view: CommandView;
+  private readonly source: ResolveSource;
+
+  constructor(store: TreeStore, options: TreeOptions) {
+    this.options = options;
+    this.keyText = options.keyText ?? keyTextOf;
+    this.hub = new WatchHub(this.keyText);
+    this.layers = { store, generations: [new Generation(store.meta.revision)], keyText: this.keyText };
+    this.sessions = new SessionTable(options, store.sessions(), store.meta.sessionsEvictedThrough);
+    this.applied = store.meta.appliedZxid;
+    this.current = store.meta.revision;
+    this.compacted = store.meta.compactedRevision;
+    this.flusher = this.createFlusher(store);
+    this.view = this.createView();
+    this.source = this.createSource();
+  }
+
+  get appliedZxid(): Zxid {
+    return this.applied;
+  }
+
+  get revision(): Revision {
+    return this.current;
+  }
+
+  get compactedRevision(): Revision {
+    return this.compacted;
+  }
+
+  get overlayBytes(): number {
+    return this.frozenBytes + this.collecting.bytes;
+  }
+
+  get stagedZxid(): Zxid {
+    return this.staged.size > 0 ? this.staged.lastZxid : this.applied;
+  }
+
+  get flushedZxid(): Zxid {
+    return this.flusher.flushedZxid;
+  }
+
+  // ---- leader ----
+
+  execute(envelope: CommandEnvelope, zxid: Zxid): Execution {
+    // The text is built only when it is needed: this runs once per write.
+    if (zxid <= this.stagedZxid) assert(false, `Cannot stage ${zxid}: ${this.stagedZxid} is staged or applied already`);
+    const identity = envelope.identity;
+    if (identity !== undefined) {
+      const repeat = this.repeated(identity);
+      if (repeat !== undefined) return repeat;
+    }
+    const outcome = executeCommand(envelope.command, this.view);
+    if (outcome.type === 'failure') {
+      const { code, message } = outcome;
+      if (identity === undefined || !mustRemember(code, identity)) {
+        return { type: 'answered', result: this.refusal(code, message) };
+      }
+      const entry: Entry = { zxid, revision: this.stagedRevision, operations: [rememberOf(identity, code)] };
+      return this.stage(entry, identity, { code, message, revision: entry.revision, zxid });
+    }
+    const entry = this.entryOf(outcome.operation, identity, zxid);
+    return this.stage(entry, identity, { code: 'OK', message: '', revision: entry.revision, zxid });
+  }
+
+  commitStaged(through: Zxid): void {
+    for (;;) {
+      const resolved = this.staged.take(through);
+      if (resolved === undefined) break;
+      this.applyResolved(resolved);
+    }
+    this.cutIfFull();
+  }
+
+  dropStaged(): void {
+    this.staged.clear();
+  }
+
+  // ---- every node ----
+
+  apply(entries: readonly Entry[]): void {
+    assert(this.staged.size === 0, 'Cannot apply entries: staged ones were neither committed nor dropped');
+    for (const entry of entries) {
+      if (entry.zxid > this.applied) this.applyResolved(resolveEntry(entry, this.source));
+    }
+    this.cutIfFull();
+  }
+
+  get(key: Bytes): ReadResult {
+    return { record: readCommitted(this.layers, spaces.user, key, this.keyText(key)), revision: this.current };
+  }
+
+  range(request: RangeRequest): RangeResult {
+    return readRange(this.layers, this, request);
+  }
+
+  changes(request: WatchRequest, from: Revision, bytesMax: number): ChangesResult {
+    return readChanges(this.layers, this, { request, from, bytesMax, rowsMax: this.options.historyRowsMax });
+  }
+
+  watch(request: WatchRequest, watcher: Watcher): () => void {
+    return this.hub.add(request, watcher);
+  }
+
+  replaceStore(store: TreeStore): void {
+    const through = this.current;
+    this.flusher.stop();
+    this.staged.clear();
+    this.layers.store = store;
+    this.arena = new Arena();
+    this.sessions = new SessionTable(this.options, store.sessions(), store.meta.sessionsEvictedThrough);
+    this.layers.generations = [new Generation(store.meta.revision)];
+    this.frozenBytes = 0;
+    this.applied = store.meta.appliedZxid;
+    this.current = store.meta.revision;
+    this.compacted = store.meta.compactedRevision;
+    this.flusher = this.createFlusher(store);
+    this.hub.reset(through);
+  }
+
+  flush(options: { readonly force: boolean; readonly done?: (error: Error | null) => void }): void {
+    const { force, done } = options;
+    if (force) this.flusher.request(this.applied, done ?? ignoreResult);
+    else if (done !== undefined) this.flusher.join(done);
+    else this.flusher.pump();
+  }
+
+  digest(done: DigestDone): void {
+    const flusher = this.flusher;
+    flusher.request(this.applied, (error) => {
+      if (error !== null) done(error, null);
+      else flusher.digest(done);
+    });
+  }
+
+  onCheckpoint(listener: (result: DigestResult) => void): void {
+    this.checkpointListeners.push(listener);
+  }
+
+  // ---- inside ----
+
+  private get collecting(): Generation {
+    return this.layers.generations[0] as Generation;
+  }
+
+  /** The state with everything staged, which commands are judged by. */
+  private get stagedRevision(): Revision {
+    return this.staged.size > 0 ? this.staged.revision : this.current;
+  }
+
+  private readStaged(key: Bytes): KeyRecord | undefined {
+    const text = this.keyText(key);
+    const staged = this.staged.size > 0 ? this.staged.newest(spaces.user, text) : undefined;
+    if (staged !== undefined) return staged.record ?? undefined;
+    return readCommitted(this.layers, spaces.user, key, text);
+  }
+
+  /** The answer to a request that was seen before or may have been; undefined: execute it. */
+  private repeated(identity: RequestIdentity): Execution | undefined {
+    const { client, request, bornAt } = identity;
+    const joined = this.staged.joined(client, request);
+    if (joined !== undefined) return { type: 'joined', zxid: joined.zxid, result: joined };
+    const remembered = this.sessions.lookup(client, request, bornAt);
+    if (remembered === undefined) return undefined;
+    if (remembered === 'forgotten') {
+      const message = 'Cannot tell whether this request was executed before: its result is no longer remembered';
+      return { type: 'answered', result: this.refusal('OUTCOME_UNKNOWN', message) };
+    }
+    const { code, revision, zxid } = remembered;
+    const message = code === 'OK' ? '' : 'An earlier attempt of this request was refused, and that stands';
+    return { type: 'answered', result: { code, message, revision, zxid } };
+  }
+
+  private stage(entry: Entry, identity: RequestIdentity | undefined, result: CommandResult): Execution {
+    if (this.staged.size === 0) this.staged.compactedRevision = this.compacted;
+    this.staged.add(resolveEntry(entry, this.source), identity, result);
+    return { type: 'staged', entry, result };
+  }
+
+  private refusal(code: ErrorCode, message: string): CommandResult {
+    return { code, message, revision: this.stagedRevision, zxid: this.stagedZxid };
+  }
+
+  private entryOf(operation: Operation, identity: RequestIdentity | undefined, zxid: Zxid): Entry {
+    const changesUser = operation.type === 'put' || operation.type === 'delete';
+    const revision = changesUser ? ((this.stagedRevision + 1) as Revision) : this.stagedRevision;
+    if (identity === undefined) return { zxid, revision, operations: [operation] };
+    return { zxid, revision, operations: [operation, rememberOf(identity, 'OK')] };
+  }
+
+  private applyResolved(resolved: ResolvedEntry): void {
+    const { entry, versions, texts, remember } = resolved;
+    // Versions are ordered by space, and the user space is the first.
+    const changesUser = versions.length > 0 && (versions[0] as VersionWrite).space === spaces.user;
+    const expected = changesUser ? this.current + 1 : this.current;
+    assert(
+      entry.revision === expected,
+      `Cannot apply ${entry.zxid}: its revision is ${entry.revision}, not ${expected}`,
+    );
+    assert(entry.zxid > this.applied, `Cannot apply ${entry.zxid}: ${this.applied} is applied already`);
+    const collecting = this.collecting;
+    for (let i = 0; i < versions.length; i++) collecting.add(texts[i] as string, versions[i] as VersionWrite);
+    this.applied = entry.zxid;
+    this.current = entry.revision;
+    if (remember !== null) {
+      const evicted = this.sessions.remember(remember, entry.revision, entry.zxid);
+      collecting.sessionUsed(remember.client, evicted);
+    }
+    if (resolved.compactTo !== null && resolved.compactTo > this.compacted) this.compacted = resolved.compactTo;
+    if (changesUser) this.notify(resolved);
+    if (resolved.checkpoint) {
+      this.freeze(true);
+      this.flusher.pump();
+    }
+  }
+
+  /**
+   * Called where a batch ends, since a flush must end there: a snapshot is taken where a flush ended, and logs hold whole
+   * batches. Cuts even while a flush runs: one flush is one transaction of the store, whose memory grows with it.
+   */
+  private cutIfFull(): void {
+    const { overlayFlushBytes, overlayFlushVersions } = this.options;
+    const { bytes, versionCount } = this.collecting;
+    if (bytes >= overlayFlushBytes || versionCount >= overlayFlushVersions) this.freeze(false);
+  }
+
+  private notify(resolved: ResolvedEntry): void {
+    if (this.hub.size === 0) return;
+    const { versions, texts, entry } = resolved;
+    let users = versions.length;
+    while (users > 0 && (versions[users - 1] as VersionWrite).space !== spaces.user) users -= 1;
+    this.hub.notify(entry.revision, texts, users === versions.length ? versions : versions.slice(0, users));
+  }
+
+  private freeze(checkpoint: boolean): void {
+    const frozen = this.collecting;
+    frozen.freeze(
+      {
+        appliedZxid: this.applied,
+        revision: this.current,
+        compactedRevision: this.compacted,
+        sessionsEvictedThrough: this.sessions.evictedThrough,
+      },
+      this.sessions,
+      checkpoint,
+    );
+    this.frozenBytes += frozen.bytes;
+    this.layers.generations.unshift(new Generation(this.current));
+    this.flusher.enqueue(frozen);
+  }
+
+  private release(generation: Generation): void {
+    this.frozenBytes -= generation.bytes;
+    this.layers.generations = this.layers.generations.filter((other) => other !== generation);
+  }
+
+  private createFlusher(store: TreeStore): Flusher {
+    const report = this.options.onBackgroundError ?? ignoreResult;
+    return new Flusher({
+      store,
+      compactVersionsMax: this.options.compactVersionsMax,
+      defer: this.options.defer,
+      freeze: () => this.freeze(false),
+      release: (generation) => this.release(generation),
+      checkpointDone: (error, result) => {
+        if (error !== null) report(error);
+        else if (result !== null) for (const listener of this.checkpointListeners) listener(result);
+      },
+      compactionFailed: report,
+    });
+  }
+
+  private createView(): CommandView {
+    const tree = this;
+    return {
+      get revision(): Revision {
+        return tree.stagedRevision;
+      },
+      get compactedRevision(): Revision {
+        return tree.staged.size > 0 ? tree.staged.compactedRevision : tree.compacted;
+      },
+      get checkpointPending(): boolean {
+        return tree.staged.hasCheckpoint || tree.flusher.checkpointsPending > 0;
+      },
+      get: (key) => tree.readStaged(key),
+    };
+  }
+
+  private createSource(): ResolveSource {
+    const tree = this;
+    return {
+      get arena(): Arena {
+        return tree.arena;
+      },
+      keyText: this.keyText,
+      keys: (space, from, to, visit) => tree.stagedKeys(space, from, to, visit),
+    };
+  }
+
+  /** Keys of a range in the state with everything staged; in no particular order. */
+  private stagedKeys(space: SpaceId, from: Bytes, to: Bytes, visit: (key: Bytes) => void): void {
+    scanCommitted(this.layers, { space, from, to, at: undefined, keysOnly: true }, (record) => {
+      if (this.staged.newest(space, this.keyText(record.key)) === undefined) visit(record.key);
+      return true;
+    });
+    this.staged.forEach(space, (version) => {
+      const inside = compareBytes(from, version.key) <= 0 && compareBytes(version.key, to) < 0;
+      if (inside && version.record !== null) visit(version.key);
+    });
+  }
+}
+
+/**
+ * Whether a failure has to be remembered. The first attempt of a request needs no memory: there is no other that could
+ * be executed later. OVERLOADED is no verdict: the same request may be sent again and succeed.
+ */
+function mustRemember(code: ErrorCode, identity: RequestIdentity): boolean {
+  return identity.repeated && code !== 'OVERLOADED';
+}
+
+function rememberOf(identity: RequestIdentity, code: 'OK' | ErrorCode): Operation {
+  const { client, request, acknowledgedBelow } = identity;
+  return { type: 'remember', client, request, acknowledgedBelow, code };
+}
+
+/** For callers that do not want to know. */
+function ignoreResult(): void {}

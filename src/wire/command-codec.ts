@@ -1,0 +1,199 @@
+// Commands and their results ↔ protobuf (protocol/command.proto): inside the peers' forward messages and inside the
+// native client protocol. A command's unknown fields are refused: an option that is not understood must not be ignored.
+
+import { emptyBytes } from '../shared/bytes.js';
+import type { ErrorCode } from '../shared/errors.js';
+import type { ClientId, Revision, Zxid } from '../shared/ids.js';
+import type { Command, CommandEnvelope, CommandResult, RequestIdentity } from '../tree/command.js';
+import type { ProtoReader } from './proto-reader.js';
+import type { ProtoWriter } from './proto-writer.js';
+import { WireError } from './wire-error.js';
+
+/** The numbers of zabtree.command.ResultCode. Never renumber. */
+const codeNumbers: Readonly<Record<CommandResult['code'], number>> = {
+  OK: 0,
+  KEY_EXISTS: 1,
+  KEY_NOT_FOUND: 2,
+  REVISION_MISMATCH: 3,
+  COMPACTED: 4,
+  FUTURE_REVISION: 5,
+  INVALID_ARGUMENT: 6,
+  TOO_LARGE: 7,
+  OUTCOME_UNKNOWN: 8,
+  NO_QUORUM: 9,
+  TIMEOUT: 10,
+  OVERLOADED: 11,
+  NO_SPACE: 12,
+  CORRUPT: 13,
+  UNAVAILABLE: 14,
+  UNSUPPORTED: 15,
+  INTERNAL: 16,
+};
+
+const codesByNumber: readonly CommandResult['code'][] = (Object.keys(codeNumbers) as CommandResult['code'][]).sort(
+  (a, b) => codeNumbers[a] - codeNumbers[b],
+);
+
+export function resultCodeNumber(code: 'OK' | ErrorCode): number {
+  return codeNumbers[code];
+}
+
+/** undefined: a newer version may know this number. */
+export function knownResultCode(number: number): 'OK' | ErrorCode | undefined {
+  return codesByNumber[number];
+}
+
+/** A number that a newer version added reads as INTERNAL: the request failed, why is not known here. */
+export function resultCodeOf(number: number): 'OK' | ErrorCode {
+  return codesByNumber[number] ?? 'INTERNAL';
+}
+
+function writeCommand(writer: ProtoWriter, command: Command): void {
+  switch (command.type) {
+    case 'add': {
+      const mark = writer.beginMessage(1);
+      writer.bytesField(1, command.key);
+      writer.bytesField(2, command.value);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'set': {
+      const mark = writer.beginMessage(2);
+      writer.bytesField(1, command.key);
+      writer.bytesField(2, command.value);
+      if (command.expectedRevision !== undefined) writer.presentVarintField(3, command.expectedRevision);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'delete': {
+      const mark = writer.beginMessage(3);
+      writer.bytesField(1, command.key);
+      if (command.expectedRevision !== undefined) writer.presentVarintField(2, command.expectedRevision);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'compact': {
+      const mark = writer.beginMessage(4);
+      writer.varintField(1, command.revision);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'checkpoint': {
+      writer.endMessage(writer.beginMessage(5));
+      return;
+    }
+  }
+}
+
+/** Writes the fields of zabtree.command.CommandEnvelope. */
+export function writeCommandEnvelope(writer: ProtoWriter, envelope: CommandEnvelope): void {
+  const mark = writer.beginMessage(1);
+  writeCommand(writer, envelope.command);
+  writer.endMessage(mark);
+  const identity = envelope.identity;
+  if (identity === undefined) return;
+  const identityMark = writer.beginMessage(2);
+  writer.varintField(1, identity.client);
+  writer.varintField(2, identity.request);
+  writer.varintField(3, identity.acknowledgedBelow);
+  writer.varintField(4, identity.bornAt);
+  writer.varintField(5, identity.repeated ? 1 : 0);
+  writer.endMessage(identityMark);
+}
+
+/** Writes the fields of zabtree.command.CommandResult. */
+export function writeCommandResult(writer: ProtoWriter, result: CommandResult): void {
+  writer.varintField(1, codeNumbers[result.code]);
+  writer.stringField(2, result.message);
+  writer.varintField(3, result.revision);
+  writer.varintField(4, result.zxid);
+}
+
+/** Reads up to the end of the reader's current message. */
+export function readCommandEnvelope(reader: ProtoReader): CommandEnvelope {
+  let command: Command | undefined;
+  let identity: RequestIdentity | undefined;
+  for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
+    const outer = reader.enterMessage();
+    if (field === 1) command = readCommand(reader);
+    else if (field === 2) identity = readIdentity(reader);
+    else throw new WireError(`Cannot decode a command envelope: unknown field ${field}`);
+    reader.leaveMessage(outer);
+  }
+  if (command === undefined) throw new WireError('Cannot decode a command envelope: it has no command');
+  return identity === undefined ? { command } : { command, identity };
+}
+
+function readCommand(reader: ProtoReader): Command {
+  const field = reader.nextField();
+  if (field === 0) throw new WireError('Cannot decode a command: it is empty');
+  const outer = reader.enterMessage();
+  const command = readCommandBody(reader, field);
+  reader.leaveMessage(outer);
+  if (reader.nextField() !== 0) throw new WireError('Cannot decode a command: more than one');
+  return command;
+}
+
+function readCommandBody(reader: ProtoReader, type: number): Command {
+  let key = emptyBytes;
+  let value = emptyBytes;
+  let revision = 0 as Revision;
+  let expected: Revision | undefined;
+  for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
+    if (field === 1 && type <= 3) key = reader.bytesView();
+    else if (field === 2 && type <= 2) value = reader.bytesView();
+    else if ((field === 3 && type === 2) || (field === 2 && type === 3)) expected = reader.varint() as Revision;
+    else if (field === 1 && type === 4) revision = reader.varint() as Revision;
+    else throw new WireError(`Cannot decode command ${type}: unknown field ${field}`);
+  }
+  switch (type) {
+    case 1:
+      return { type: 'add', key, value };
+    case 2:
+      return expected === undefined
+        ? { type: 'set', key, value }
+        : { type: 'set', key, value, expectedRevision: expected };
+    case 3:
+      return expected === undefined ? { type: 'delete', key } : { type: 'delete', key, expectedRevision: expected };
+    case 4:
+      return { type: 'compact', revision };
+    case 5:
+      return { type: 'checkpoint' };
+    default:
+      throw new WireError(`Cannot decode a command: type ${type} is not known here`);
+  }
+}
+
+function readIdentity(reader: ProtoReader): RequestIdentity {
+  let client = 0;
+  let request = 0;
+  let acknowledgedBelow = 0;
+  let bornAt = 0;
+  let repeated = false;
+  for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
+    if (field === 1) client = reader.varint();
+    else if (field === 2) request = reader.varint();
+    else if (field === 3) acknowledgedBelow = reader.varint();
+    else if (field === 4) bornAt = reader.varint();
+    else if (field === 5) repeated = reader.varint() !== 0;
+    else throw new WireError(`Cannot decode a request identity: unknown field ${field}`);
+  }
+  if (client === 0 || request === 0) throw new WireError('Cannot decode a request identity: client or request is 0');
+  return { client: client as ClientId, request, acknowledgedBelow, bornAt: bornAt as Zxid, repeated };
+}
+
+/** Reads up to the end of the reader's current message. */
+export function readCommandResult(reader: ProtoReader): CommandResult {
+  let code: CommandResult['code'] = 'OK';
+  let message = '';
+  let revision = 0;
+  let zxid = 0;
+  for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
+    if (field === 1) code = resultCodeOf(reader.varint());
+    else if (field === 2) message = reader.string();
+    else if (field === 3) revision = reader.varint();
+    else if (field === 4) zxid = reader.varint();
+    else reader.skip();
+  }
+  return { code, message, revision: revision as Revision, zxid: zxid as Zxid };
+}

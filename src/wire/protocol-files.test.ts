@@ -1,0 +1,42 @@
+// A change of what travels or is stored cannot land unnoticed: each protocol file's meaning (comments apart) has a hash
+// here. When this test fails: is every field number that was ever released still what it was? Can a member, a log or a
+// client of the version before still be read? Then write a decision record under docs/decisions/, raise
+// `protocolVersion` if an older member would misread the new bytes, and put the new hash in.
+
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import protobuf from 'protobufjs';
+import { describe, expect, it } from 'vitest';
+
+const directory = fileURLToPath(new URL('../../protocol/', import.meta.url));
+
+const expected: Readonly<Record<string, string>> = {
+  'command.proto': '5e41f08204f60dcc',
+  'election.proto': '7bb1e0576077a94c',
+  'log.proto': 'ca91595accfa3dbd',
+  'native.proto': '16750025b904dbf0',
+  'peer.proto': '66d4dcd76c42fa42',
+};
+
+/** Hash of the messages, fields, numbers and types of one package, in a form that no comment or layout changes. */
+function hashOf(file: string): string {
+  const root = protobuf.loadSync(join(directory, file));
+  const described = JSON.stringify(root.lookup(`zabtree.${file.replace('.proto', '')}`)?.toJSON());
+  return createHash('sha256').update(described).digest('hex').slice(0, 16);
+}
+
+describe('protocol files', () => {
+  it('are all listed here', () => {
+    expect(
+      readdirSync(directory)
+        .filter((name) => name.endsWith('.proto'))
+        .sort(),
+    ).toEqual(Object.keys(expected));
+  });
+
+  for (const [file, hash] of Object.entries(expected)) {
+    it(`${file} means what it meant`, () => expect(hashOf(file)).toBe(hash));
+  }
+});

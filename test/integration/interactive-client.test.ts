@@ -1,0 +1,213 @@
+// The interactive client beyond gometa's dialogue: odd terminals, pipes, editing, the further commands, and the loss of
+// its peer in the middle of a load.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LocalEnsemble, zabtreeExecutable } from '../../src/cli/local-ensemble/local-ensemble.js';
+import { runZabtree } from '../harness/run-zabtree.js';
+import { hasTerminal, Terminal } from '../harness/terminal.js';
+import { patienceMs, TestEnsemble, withEnsemble } from '../harness/test-ensemble.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'zabtree-repl-'));
+const prompt = /Enter command\(Add, Set, Delete, Get\)/;
+let ensemble: TestEnsemble;
+
+beforeAll(async () => {
+  ensemble = new TestEnsemble(await LocalEnsemble.create({ nodes: 3, directory }));
+  await ensemble.start();
+});
+
+afterAll(async () => {
+  ensemble.view.close();
+  await ensemble.ensemble.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function onTerminal(
+  prelude: string,
+  clientFile: string,
+  body: (terminal: Terminal) => Promise<void>,
+): Promise<void> {
+  const script = `${prelude}; exec "$0" "$@"`;
+  const client = [process.execPath, zabtreeExecutable, 'client', '--config', clientFile];
+  const terminal = new Terminal(['sh', '-c', script, ...client]);
+  try {
+    await terminal.see(/Select Host \(number\)/);
+    await body(terminal);
+  } finally {
+    terminal.kill();
+  }
+}
+
+function piped(lines: readonly string[]) {
+  return runZabtree(['client', '--config', ensemble.ensemble.clientFile], { input: `${lines.join('\n')}\n` });
+}
+
+test('the dialogue works from a pipe, without escape codes, with prompts one a line', async () => {
+  const { code, stdout, stderr } = await piped([
+    '0',
+    'ADD',
+    'pipe',
+    'value',
+    '1',
+    'add',
+    'many',
+    'v',
+    '300',
+    'gEt',
+    'pipe',
+    'Get',
+    'many-299',
+    'Delete',
+    'pipe',
+    'Get',
+    'pipe',
+    'exit',
+  ]);
+  expect(code, stderr).toBe(0);
+  expect(stdout).not.toContain('\u001b');
+  const addresses = ensemble.ensemble.requestAddresses.map((address, index) => `\t${index} - ${address}\n`).join('');
+  expect(
+    stdout.startsWith(
+      `${addresses}Select Host (number)\nEnter command(Add, Set, Delete, Get)\nEnter Starting Key\nEnter Starting Value\nEnter Repetition\nOK, revision = `,
+    ),
+  ).toBe(true);
+  expect(stdout).toContain('\nEnter Key\nResult = value, len(result) = 5\n');
+  expect(stdout).toContain('\nResult = v-299, len(result) = 5\n');
+  expect(stdout).toMatch(/\n300 requests in [\d.]+ s: \d+ per second, p50 [\d.]+ ms, p99 [\d.]+ ms, 0 errors\n/);
+  expect(stdout).toContain('Error : KEY_NOT_FOUND: There is no key "pipe"');
+});
+
+test('mistakes are answered and the dialogue goes on', async () => {
+  const { code, stdout } = await piped([
+    '7',
+    'x',
+    '1',
+    'Gte',
+    'Add',
+    'k',
+    'v',
+    'lots',
+    'Get',
+    '',
+    'use 9',
+    'Set',
+    'again',
+    'v',
+    '1',
+    'Add',
+    'again',
+    'v',
+    '1',
+  ]);
+  expect(code).toBe(0);
+  expect(stdout.match(/Error : Invalid argument: expected a number in 0\.\.2/g)).toHaveLength(2);
+  expect(stdout).toContain('Error : Unknown command Gte: did you mean Get?');
+  expect(stdout).toContain('"lots" is not a number');
+  expect(stdout).toContain('The key is empty');
+  expect(stdout).toContain('Expected a number in 0..2');
+  expect(stdout).toContain('Error : KEY_EXISTS');
+});
+
+test('the further commands answer', async () => {
+  const { stdout } = await piped([
+    '0',
+    'help',
+    'add listed/a 1',
+    'add listed/b 2',
+    'list listed/',
+    'list listed/ 1',
+    'status',
+    'digest',
+    'use 2',
+    'get listed/a',
+    'status',
+    'exit',
+  ]);
+  expect(stdout).toContain('print changes until Enter is pressed');
+  expect(stdout).toContain('listed/a = 1\nlisted/b = 2\n2 keys\n');
+  expect(stdout).toContain('1 keys, and more');
+  expect(stdout.match(/ leader /g)).toHaveLength(2);
+  expect(stdout).toContain('3 nodes agree');
+  expect(stdout).toContain(`Using ${ensemble.node(2).addresses.RequestAddr}`);
+  expect(stdout).toContain(`Connected to ${ensemble.node(2).addresses.RequestAddr}`);
+});
+
+test.skipIf(!hasTerminal).each(['stty rows 0 cols 0', 'stty rows 24 cols 80', 'stty rows 5 cols 10'])(
+  'a terminal after "%s" shows the dialogue, a load with its bar, and its end',
+  async (prelude) => {
+    await onTerminal(prelude, ensemble.ensemble.clientFile, async (terminal) => {
+      terminal.type('0');
+      await terminal.see(prompt);
+      terminal.type('Set');
+      await terminal.see(/Enter Starting Key/);
+      terminal.type('bar');
+      await terminal.see(/Enter Starting Value/);
+      terminal.type('v');
+      await terminal.see(/Enter Repetition/);
+      terminal.type('5000');
+      await terminal.see(/5000 requests in .*0 errors/);
+      await terminal.see(prompt);
+      terminal.type('exit');
+      expect(await terminal.ended()).toBe(0);
+    });
+  },
+);
+
+test.skipIf(!hasTerminal)('a terminal has completion, history, watch, and ends at Ctrl-D', async () => {
+  await onTerminal('stty rows 24 cols 80', ensemble.ensemble.clientFile, async (terminal) => {
+    terminal.type('1');
+    await terminal.see(prompt);
+    terminal.press('sta');
+    await terminal.see(/sta/);
+    terminal.press('\t');
+    await terminal.see(/tus /);
+    terminal.type('');
+    await terminal.see(/ leader /);
+    await terminal.see(prompt);
+    terminal.press('\u001b[A');
+    await terminal.see(/status/);
+    terminal.type('');
+    await terminal.see(/ leader /);
+    await terminal.see(prompt);
+    terminal.type('watch seen/');
+    await terminal.see(/press Enter to stop/);
+    await ensembleWrites('seen/key', 'now');
+    await terminal.see(/\d+ put seen\/key = now/);
+    terminal.type('');
+    await terminal.see(prompt);
+    terminal.press('\u0004');
+    expect(await terminal.ended()).toBe(0);
+  });
+});
+
+async function ensembleWrites(key: string, value: string): Promise<void> {
+  const { code, stderr } = await runZabtree(['set', key, value, '--config', ensemble.ensemble.clientFile]);
+  expect(code, stderr).toBe(0);
+}
+
+test.skipIf(!hasTerminal)('a load goes on at another peer when its own is killed, and loses nothing', async () => {
+  await withEnsemble({}, async (own) => {
+    const leader = await own.start();
+    await onTerminal('stty rows 24 cols 100', own.ensemble.clientFile, async (terminal) => {
+      terminal.type(String(leader));
+      await terminal.see(prompt);
+      terminal.type('Add survivor value 20000');
+      await terminal.see(/\[#+-+\] [1-9]\d*\/20000/);
+      await own.node(leader).kill();
+      await terminal.see(/Lost the connection to/);
+      await terminal.see(/Connected to/);
+      await terminal.see(/20000 requests in .* 0 errors/, 60_000);
+      terminal.type('exit');
+      expect(await terminal.ended()).toBe(0);
+    });
+    await own.ensemble.start();
+    await own.leader();
+    await own.view.caughtUp(patienceMs);
+    for (let node = 0; node < own.size; node++) {
+      expect((await own.view.records(node, 'survivor-')).size).toBe(20_000);
+    }
+  });
+});

@@ -1,0 +1,75 @@
+// The client port over real sockets and a real tree, for tests of front ends: opens it on a free port and closes all
+// that a test opened.
+
+import { connect } from 'node:net';
+import { type Limits, limits } from '../../src/config/limits.js';
+import { createLog } from '../../src/observability/log.js';
+import { ClientPort } from '../../src/server/client-port.js';
+import { createStoreService } from '../../src/service/service.js';
+import type { StoreService } from '../../src/service/store-service.js';
+import { NativeTestClient } from './native-test-client.js';
+import { SingleNode } from './single-node.js';
+
+export const quietLog = createLog({ level: 'error', format: 'text' });
+
+export class ClientPortBench {
+  readonly node: SingleNode;
+  readonly service: StoreService;
+  readonly port: ClientPort;
+  readonly #closing: (() => void | Promise<void>)[] = [];
+
+  private constructor(overrides: Partial<Limits>) {
+    this.node = new SingleNode();
+    const allLimits: Limits = { ...limits, ...overrides };
+    this.service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
+    const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits };
+    this.port = new ClientPort({ service: this.service, config, log: quietLog });
+  }
+
+  static async open(overrides: Partial<Limits> = {}): Promise<ClientPortBench> {
+    const bench = new ClientPortBench(overrides);
+    await bench.port.listen();
+    return bench;
+  }
+
+  /** A client that has been greeted. */
+  async connect(): Promise<NativeTestClient> {
+    const client = await NativeTestClient.connect(this.port.boundPort);
+    this.onClose(() => client.close());
+    return client;
+  }
+
+  onClose(close: () => void | Promise<void>): void {
+    this.#closing.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closing.splice(0).reverse()) await close();
+    await this.port.close();
+  }
+}
+
+/** Looks once a turn until the condition holds. */
+export async function until(holds: () => boolean): Promise<void> {
+  const endMs = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error('Waited 10 s in vain');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Sends bytes over a socket of its own and resolves with all that came back until the server closed it. */
+export function exchange(port: number, bytes: Uint8Array | string): Promise<Uint8Array> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(new Uint8Array(Buffer.concat(chunks))));
+    socket.write(bytes);
+  });
+}

@@ -1,0 +1,41 @@
+// Arbitrary commands and results, for the tests of everything that carries them.
+
+import fc from 'fast-check';
+import { errorCodes } from '../../src/shared/errors.js';
+import type { CommandEnvelope, CommandResult } from '../../src/tree/command.js';
+
+const safe = fc.oneof(fc.maxSafeNat(), fc.nat(300));
+const positive = safe.map((value) => value || 1);
+const bytes = fc.uint8Array({ maxLength: 300 });
+
+const command = fc.oneof(
+  fc.record({ type: fc.constant('add'), key: bytes, value: bytes }),
+  fc.record(
+    { type: fc.constant('set'), key: bytes, value: bytes, expectedRevision: safe },
+    { requiredKeys: ['type', 'key', 'value'] },
+  ),
+  fc.record({ type: fc.constant('delete'), key: bytes, expectedRevision: safe }, { requiredKeys: ['type', 'key'] }),
+  fc.record({ type: fc.constant('compact'), revision: safe }),
+  fc.record({ type: fc.constant('checkpoint') }),
+);
+
+export const commandEnvelope = fc.record(
+  {
+    command,
+    identity: fc.record({
+      client: positive,
+      request: positive,
+      acknowledgedBelow: safe,
+      bornAt: safe,
+      repeated: fc.boolean(),
+    }),
+  },
+  { requiredKeys: ['command'] },
+) as fc.Arbitrary<unknown> as fc.Arbitrary<CommandEnvelope>;
+
+export const commandResult = fc.record({
+  code: fc.constantFrom('OK', ...errorCodes),
+  message: fc.string({ unit: 'grapheme' }),
+  revision: safe,
+  zxid: safe,
+}) as fc.Arbitrary<unknown> as fc.Arbitrary<CommandResult>;

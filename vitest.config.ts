@@ -1,0 +1,38 @@
+// Two test projects. `unit` runs files in parallel in this process's workers; `integration` starts real server
+// processes, so its files run one after another and after the unit tests, and have minutes instead of seconds.
+
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    reporters: ['default'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'node_modules/**', 'dist/**'],
+          pool: 'forks',
+          setupFiles: ['test/support/property-seed.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          exclude: ['node_modules/**', 'dist/**'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
