@@ -6,45 +6,41 @@ import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { VersionWrite } from '../tree/store.js';
 import { ByteCursor, type GrowingBuffer } from './growing-buffer.js';
-import { encodeRecordFields } from './tree-image.js';
-import { checksumBytes } from './tree-rows.js';
+import { encodeVersion, readRevision, revisionBytes, versionHeaderBytes } from './tree-rows.js';
 
 /** Fields of a record take at most this many bytes. */
 const fieldBytesMax = 34;
 
-/** One version read back from a flush buffer. */
+/** One version read back from a flush buffer. All of it shares memory with the buffer. */
 export interface PackedVersion {
   readonly space: SpaceId;
-  /** Key of the `current` row: space and key. Shares memory with the buffer. */
-  readonly rowKey: Buffer;
   readonly modRevision: Revision;
-  /** As it is stored, its checksum still to be sealed; undefined: deleted. Shares memory with the buffer. */
-  readonly stored: Buffer | undefined;
+  /** Revision, space, key: the key of its row in `versions`. */
+  readonly versionKey: Buffer;
+  /** Space and key. */
+  readonly headKey: Buffer;
+  /** As it is stored, its links and checksum still to be filled in. */
+  readonly stored: Buffer;
 }
 
 export function packVersion(buffer: GrowingBuffer, version: VersionWrite): void {
   const { space, key, modRevision, record } = version;
-  buffer.varint(key.length + 1);
+  buffer.varint(revisionBytes + 1 + key.length);
+  buffer.uint64BE(modRevision);
   buffer.byte(space);
   buffer.bytes(key);
-  buffer.varint(modRevision);
-  if (record === null) {
-    buffer.varint(0);
-    return;
-  }
-  // The length comes first and is not known yet: room for the longest is left, the fields are measured behind it.
+  // The length comes first and is not known yet: room for the longest is left.
   const start = buffer.length;
   buffer.uint32(0);
-  buffer.uint32(0);
-  encodeRecordFields(buffer, record);
-  buffer.bytes(record.value);
-  buffer.patchVarint4(start, buffer.length - start - checksumBytes);
+  encodeVersion(buffer, record);
+  buffer.patchVarint4(start, buffer.length - start - 4);
 }
 
 /** Bytes that packVersion takes at most. */
 export function packedBytesMax(version: VersionWrite): number {
   const { key, record } = version;
-  return key.length + 16 + (record === null ? 0 : record.value.length + fieldBytesMax + 8);
+  const recordBytes = record === null ? 0 : record.value.length + fieldBytesMax;
+  return key.length + 2 * revisionBytes + versionHeaderBytes + recordBytes;
 }
 
 export class PackedVersions {
@@ -59,11 +55,10 @@ export class PackedVersions {
   next(): PackedVersion | undefined {
     const cursor = this.cursor;
     if (cursor.done) return undefined;
-    const rowKey = this.slice(cursor.varint());
-    const modRevision = cursor.varint() as Revision;
-    const length = cursor.varint();
-    const stored = length === 0 ? undefined : this.slice(length);
-    return { space: rowKey[0] as SpaceId, rowKey, modRevision, stored };
+    const versionKey = this.slice(cursor.varint());
+    const stored = this.slice(cursor.varint());
+    const headKey = versionKey.subarray(revisionBytes);
+    return { space: headKey[0] as SpaceId, modRevision: readRevision(versionKey, 0), versionKey, headKey, stored };
   }
 
   private slice(length: number): Buffer {

@@ -25,6 +25,13 @@ export class GrowingBuffer {
     this.used = this.buffer.writeUInt32LE(value, this.used);
   }
 
+  /** A safe integer in 8 bytes, high first. */
+  uint64BE(value: number): void {
+    this.reserve(8);
+    this.used = this.buffer.writeUInt32BE(Math.floor(value / 2 ** 32), this.used);
+    this.used = this.buffer.writeUInt32BE(value % 2 ** 32, this.used);
+  }
+
   varint(value: number): void {
     this.reserve(8);
     this.used = writeVarint(this.buffer, this.used, value);

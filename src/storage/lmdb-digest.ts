@@ -2,11 +2,11 @@
 // transaction when it is done; whoever gives up earlier must call close.
 
 import type { SpaceId } from '../tree/delta.js';
-import type { StoreDigest, TreeMeta } from '../tree/store.js';
+import type { KeyRecord, StoreDigest, TreeMeta } from '../tree/store.js';
 import { lookUpMeta } from './lmdb-meta.js';
-import type { LmdbTables } from './lmdb-tables.js';
+import type { LmdbTables, ReadTransaction } from './lmdb-tables.js';
+import { currentRecords } from './lmdb-tree-reads.js';
 import { TreeDigest } from './tree-digest.js';
-import { decodeStoredRecord, localSpace, verify } from './tree-rows.js';
 
 /** Records hashed in one slice: a few milliseconds. */
 const sliceRecords = 2000;
@@ -14,28 +14,24 @@ const sliceRecords = 2000;
 export class LmdbDigest {
   private readonly meta: TreeMeta;
   private readonly hash = new TreeDigest();
-  private readonly transaction: ReturnType<LmdbTables['root']['useReadTransaction']>;
-  private readonly rows: Iterator<{ key: Buffer; value: Buffer }>;
+  private readonly transaction: ReadTransaction;
+  private readonly records: Generator<{ readonly space: SpaceId; readonly record: KeyRecord }, undefined, undefined>;
   private closed = false;
 
   constructor(directory: string, tables: LmdbTables) {
     // Earlier reads of this turn may have left an older transaction.
     tables.root.resetReadTxn();
     this.transaction = tables.root.useReadTransaction();
-    const { transaction } = this;
-    this.meta = lookUpMeta(directory, tables, transaction);
-    const range = { start: Buffer.from([0]), end: Buffer.from([localSpace]), transaction };
-    this.rows = tables.current.getRange(range)[Symbol.iterator]();
+    this.meta = lookUpMeta(directory, tables, this.transaction);
+    this.records = currentRecords(tables, this.transaction);
   }
 
   /** Goes on; the result when it is done. */
   slice(): StoreDigest | undefined {
     for (let left = sliceRecords; left > 0; left--) {
-      const next = this.rows.next();
+      const next = this.records.next();
       if (next.done === true) return this.finish();
-      const { key, value } = next.value;
-      verify('current', key, value);
-      this.hash.add(key[0] as SpaceId, decodeStoredRecord(key.subarray(1), value, false));
+      this.hash.add(next.value.space, next.value.record);
     }
     return undefined;
   }
@@ -43,7 +39,7 @@ export class LmdbDigest {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.rows.return?.();
+    this.records.return(undefined);
     this.transaction.done();
   }
 

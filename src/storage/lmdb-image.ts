@@ -1,31 +1,18 @@
-// Reads an image of an LMDB tree, chunk by chunk, over one read transaction: header, current records, retained changes,
-// sessions. Verifies every row on the way. The transaction pins pages: whoever opens an image closes it soon.
+// Reads an image of an LMDB tree, chunk by chunk, over one read transaction: header, retained versions, records, sessions.
+// Verifies every row on the way. The transaction pins pages: whoever opens an image closes it soon.
 
 import type { Bytes } from '../shared/bytes.js';
-import type { Revision } from '../shared/ids.js';
-import type { SpaceId } from '../tree/delta.js';
-import type { KeyRecord, StoreImage, TreeMeta } from '../tree/store.js';
+import type { StoreImage, TreeMeta } from '../tree/store.js';
 import { lookUpMeta, readSessions } from './lmdb-meta.js';
-import type { LmdbTables } from './lmdb-tables.js';
+import type { LmdbTables, ReadTransaction } from './lmdb-tables.js';
+import { otherRecords, retainedVersions } from './lmdb-tree-reads.js';
 import { ImageEncoder, type ImageItem } from './tree-image.js';
-import {
-  currentKey,
-  decodeStoredRecord,
-  decodeUndo,
-  localSpace,
-  readRevision,
-  revisionBytes,
-  undoKey,
-  userSpace,
-  verify,
-} from './tree-rows.js';
 
-type Transaction = ReturnType<LmdbTables['root']['useReadTransaction']>;
 type Item = Exclude<ImageItem, { type: 'end' }>;
 
 export class LmdbImage implements StoreImage {
   readonly meta: TreeMeta;
-  private readonly transaction: Transaction;
+  private readonly transaction: ReadTransaction;
   private readonly items: Generator<Item, undefined, undefined>;
   private encoder: ImageEncoder | null = null;
   private state: 'reading' | 'ended' | 'closed' = 'reading';
@@ -64,26 +51,13 @@ export class LmdbImage implements StoreImage {
 function* imageItems(
   tables: LmdbTables,
   meta: TreeMeta,
-  transaction: Transaction,
+  transaction: ReadTransaction,
 ): Generator<Item, undefined, undefined> {
   yield { type: 'header', meta };
-  const current = { start: Buffer.from([0]), end: Buffer.from([localSpace]), transaction };
-  for (const { key, value } of tables.current.getRange(current)) {
-    verify('current', key, value);
-    yield { type: 'record', space: key[0] as SpaceId, record: decodeStoredRecord(key.subarray(1), value, false) };
+  for (const version of retainedVersions(tables, meta.compactedRevision, transaction)) {
+    yield { type: 'version', version };
   }
-  const retained = { start: undoKey((meta.compactedRevision + 1) as Revision, Buffer.alloc(0)), transaction };
-  for (const { key: row, value } of tables.undo.getRange(retained)) {
-    const { deleted, before } = decodeUndo(row, value);
-    const key = row.subarray(revisionBytes);
-    const record = before === undefined ? null : recordOf(key, before);
-    yield { type: 'change', change: { revision: readRevision(row, 0), key, deleted, before: record } };
-  }
+  for (const { space, record } of otherRecords(tables, transaction)) yield { type: 'record', space, record };
   for (const session of readSessions(tables, transaction)) yield { type: 'session', session };
   return undefined;
-}
-
-function recordOf(key: Buffer, stored: Bytes): KeyRecord {
-  verify('undo', currentKey(userSpace, key), stored);
-  return decodeStoredRecord(key, stored, false);
 }

@@ -1,20 +1,20 @@
-// The one row of the meta table and the keys of sessions: which format this is, whether the tree is whole, TreeMeta.
+// The rows of the meta table and the keys of sessions: which format this is, whether the tree is whole, TreeMeta, and how
+// far compaction has come.
 
 import { StoreError } from '../shared/errors.js';
 import { type ClientId, type Revision, revisionFirst, zxidZero } from '../shared/ids.js';
 import type { SessionRecord, TreeMeta } from '../tree/store.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
-import type { LmdbTables } from './lmdb-tables.js';
+import type { LmdbTables, ReadTransaction } from './lmdb-tables.js';
 import { decodeMeta, decodeSession, encodeMeta } from './tree-image.js';
-import { checksumBytes, seal, verify, writeRevision } from './tree-rows.js';
+import { checksumBytes, readRevision, revisionBytes, seal, verify, writeRevision } from './tree-rows.js';
 
 /** 'incomplete': an image is being loaded, the tree is not to be used. */
 export type MetaState = 'complete' | 'incomplete';
 
-type ReadTransaction = ReturnType<LmdbTables['root']['useReadTransaction']>;
-
 const formatVersion = 1;
 export const metaKey = Buffer.from('tree');
+export const compactedKey = Buffer.from('compacted');
 
 const emptyMeta: TreeMeta = {
   appliedZxid: zxidZero,
@@ -51,11 +51,25 @@ export function decodeMetaRow(directory: string, row: Buffer): TreeMeta {
 export function openMeta(directory: string, tables: LmdbTables): TreeMeta {
   const row = tables.meta.getBinary(metaKey);
   if (row !== undefined) return decodeMetaRow(directory, row);
-  if ([...tables.current.getKeys({ limit: 1 })].length > 0) {
+  if ([...tables.heads.getKeys({ limit: 1 })].length > 0) {
     throw new StoreError('CORRUPT', `Cannot open tree "${directory}": it has records and no meta row`);
   }
   tables.root.transactionSync(() => void tables.meta.put(metaKey, encodeMetaRow('complete', emptyMeta)));
   return emptyMeta;
+}
+
+export function encodeCompacted(through: Revision): Buffer {
+  const row = Buffer.alloc(checksumBytes + revisionBytes);
+  writeRevision(row, checksumBytes, through);
+  return seal(compactedKey, row);
+}
+
+/** Versions that were replaced at or below this revision have been removed; it may be behind the compacted revision. */
+export function readCompacted(tables: LmdbTables, transaction?: ReadTransaction): Revision {
+  const row = tables.meta.get(compactedKey, transaction === undefined ? {} : { transaction });
+  if (row === undefined) return 0 as Revision;
+  verify('meta', compactedKey, row);
+  return readRevision(row, checksumBytes);
 }
 
 export function sessionKey(client: ClientId): Buffer {

@@ -3,24 +3,24 @@
 
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { LookupKey } from './tree-rows.js';
+import { LookupKeys } from './tree-rows.js';
 
 export type Table = Database<Buffer, Buffer>;
 
 export interface LmdbTables {
   readonly root: RootDatabase<Buffer, Buffer>;
-  /** space, key -> newest record. */
-  readonly current: Table;
-  /** revision, key -> what the change at this revision replaced. Append-only, cut at the front by compaction. */
-  readonly undo: Table;
-  /** escaped key, revision -> nothing: which undo rows a key has. */
-  readonly index: Table;
+  /** space, key -> where the versions of a user's key are, and its newest one without the value. Small rows. */
+  readonly heads: Table;
+  /** revision, space, key -> one version of a user's key. Grows at its end; compaction takes out what was replaced. */
+  readonly versions: Table;
+  /** space, key -> record, of the spaces without a past. */
+  readonly records: Table;
   /** client id -> session. */
   readonly sessions: Table;
   /** One row: format version and TreeMeta. */
   readonly meta: Table;
-  /** For point reads of `current`. */
-  readonly lookupKey: LookupKey;
+  /** For point reads. */
+  readonly lookupKeys: LookupKeys;
 }
 
 export const dataFileName = 'tree.mdb';
@@ -33,12 +33,12 @@ export function openTables(directory: string): LmdbTables {
   const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...binary });
   return {
     root,
-    current: table('current'),
-    undo: table('undo'),
-    index: table('index'),
+    heads: table('heads'),
+    versions: table('versions'),
+    records: table('records'),
     sessions: table('sessions'),
     meta: table('meta'),
-    lookupKey: new LookupKey(),
+    lookupKeys: new LookupKeys(),
   };
 }
 
@@ -69,17 +69,41 @@ function openRoot(path: string): RootDatabase<Buffer, Buffer> {
   throw last;
 }
 
-/** Bytes of a point read, valid until the next read: LMDB's buffer has room beyond the value. */
-export function readRow(table: Table, key: Buffer): Buffer | undefined {
-  const bytes = table.getBinaryFast(key);
-  return bytes?.subarray(0, (table as Table & { readonly lastSize: number }).lastSize);
+/** A read transaction that lasts over several turns of the event loop. */
+export type ReadTransaction = ReturnType<LmdbTables['root']['useReadTransaction']>;
+
+/** What lmdb does and its types do not say. */
+interface FastTable {
+  readonly lastSize: number;
+  getBinaryFast(key: Buffer, options?: { readonly transaction: ReadTransaction }): Buffer | undefined;
+  putSync(key: Buffer, value: Buffer, options: { readonly append: true }): boolean;
+}
+
+function fast(table: Table): FastTable {
+  return table as unknown as FastTable;
+}
+
+/** Bytes of a point read, valid until the next read: LMDB's buffer has room beyond the value. Not to be written to. */
+export function readRow(table: Table, key: Buffer, transaction?: ReadTransaction): Buffer | undefined {
+  const reads = fast(table);
+  const bytes = transaction === undefined ? reads.getBinaryFast(key) : reads.getBinaryFast(key, { transaction });
+  return bytes?.subarray(0, reads.lastSize);
 }
 
 const slice = Uint8Array.prototype.slice;
 
 /** Bytes of a point read in memory of their own. */
-export function copyRow(table: Table, key: Buffer): Uint8Array | undefined {
-  const bytes = table.getBinaryFast(key);
-  if (bytes === undefined) return undefined;
-  return slice.call(bytes, 0, (table as Table & { readonly lastSize: number }).lastSize);
+export function copyRow(table: Table, key: Buffer, transaction?: ReadTransaction): Uint8Array | undefined {
+  const reads = fast(table);
+  const bytes = transaction === undefined ? reads.getBinaryFast(key) : reads.getBinaryFast(key, { transaction });
+  return bytes === undefined ? undefined : slice.call(bytes, 0, reads.lastSize);
+}
+
+const append = { append: true } as const;
+
+/** Puts a row behind all others, without a search, so that pages become full. Inside a write transaction. */
+export function appendRow(table: Table, key: Buffer, value: Buffer): void {
+  if (!fast(table).putSync(key, value, append)) {
+    throw new Error('Cannot append a row: it does not belong behind the last one');
+  }
 }

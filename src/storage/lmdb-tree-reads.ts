@@ -2,167 +2,254 @@
 // shares memory with LMDB. A call sees one transaction and holds none when it returns.
 
 import type { Bytes } from '../shared/bytes.js';
+import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { HistoryRange, KeyRecord, StoreRange, VersionWrite } from '../tree/store.js';
-import { sameKey } from './flush-buffer.js';
-import { copyRow, type LmdbTables } from './lmdb-tables.js';
+import type { HistoryRange, KeyRecord, KeyState, StoreRange, VersionWrite } from '../tree/store.js';
+import { readCompacted } from './lmdb-meta.js';
+import { copyRow, type LmdbTables, type ReadTransaction, readRow } from './lmdb-tables.js';
+import type { UserVersion } from './tree-image.js';
 import {
-  currentKey,
-  decodeStoredRecord,
-  decodeUndo,
-  indexKey,
-  indexPrefix,
-  indexStart,
-  keyOfIndex,
+  decodeHead,
+  decodeVersion,
+  type Head,
+  headKey,
+  isDeletion,
+  keyOfVersion,
+  localSpace,
+  newestOf,
+  readLinks,
   readRevision,
   revisionBytes,
-  revisionOfIndex,
   rowKeyBytesMax,
   spaceEnd,
-  type UndoRow,
-  undoKey,
   userSpace,
+  type VersionLinks,
   verify,
+  versionStart,
 } from './tree-rows.js';
+import { noRevision } from './version-links.js';
 
 export function readNewest(tables: LmdbTables, space: SpaceId, key: Bytes): KeyRecord | undefined {
-  // LMDB takes no longer key, so there is none.
-  if (key.length >= rowKeyBytesMax) return undefined;
-  const rowKey = tables.lookupKey.of(space, key);
-  const row = copyRow(tables.current, rowKey);
-  if (row === undefined) return undefined;
-  verify('current', rowKey, row);
-  return decodeStoredRecord(key, row, false);
+  if (space === userSpace) {
+    const row = lookUpHeadKey(tables, userSpace, key);
+    const head = row === undefined ? undefined : readHead(tables, row);
+    if (row === undefined || head === undefined || head.deleted) return undefined;
+    return recordOf(tables, row, key, newestOf(head));
+  }
+  const row = lookUpHeadKey(tables, space, key);
+  const stored = row === undefined ? undefined : copyRow(tables.records, row);
+  if (row === undefined || stored === undefined) return undefined;
+  verify('records', row, stored);
+  return decodeVersion(key, stored, false);
+}
+
+/** The newest version of a user's key without its value. */
+export function readState(tables: LmdbTables, key: Bytes): KeyState | undefined {
+  const row = lookUpHeadKey(tables, userSpace, key);
+  const head = row === undefined ? undefined : readHead(tables, row);
+  return head === undefined || head.deleted ? undefined : stateOf(head);
 }
 
 /** The user record that was current at a revision. */
 export function readAt(tables: LmdbTables, key: Bytes, at: Revision): KeyRecord | undefined {
-  const start = indexKey(key, (at + 1) as Revision);
-  const prefixLength = start.length - revisionBytes;
-  for (const row of tables.index.getKeys({ start, limit: 1 })) {
-    if (row.length !== start.length || start.compare(row, 0, prefixLength, 0, prefixLength) !== 0) break;
-    return recordBefore(tables, key, revisionOfIndex(row), at);
-  }
-  const record = readNewest(tables, userSpace, key);
-  return record !== undefined && record.modRevision <= at ? record : undefined;
+  const row = lookUpHeadKey(tables, userSpace, key);
+  const head = row === undefined ? undefined : readHead(tables, row);
+  if (row === undefined || head === undefined) return undefined;
+  const revision = revisionAt(tables, row, head, at);
+  return revision === noRevision ? undefined : recordOf(tables, row, key, revision);
 }
 
-/**
- * What the change at `revision`, the first after `at` that replaced a record, replaced: the record at `at`, unless the key
- * came to be after it.
- */
-function recordBefore(tables: LmdbTables, key: Bytes, revision: Revision, at: Revision): KeyRecord | undefined {
-  const before = readUndo(tables, key, revision)?.before;
-  if (before === undefined) return undefined;
-  const rowKey = currentKey(userSpace, key);
-  verify('undo', rowKey, before);
-  const record = decodeStoredRecord(rowKey.subarray(1), before, false);
-  return record.modRevision <= at ? record : undefined;
-}
-
-function readUndo(tables: LmdbTables, key: Bytes, revision: Revision): UndoRow | undefined {
-  const row = undoKey(revision, key);
-  const value = tables.undo.getBinary(row);
-  return value === undefined ? undefined : decodeUndo(row, value);
-}
-
-export function scanNewest(
+export function scan(
   tables: LmdbTables,
   space: SpaceId,
   range: StoreRange,
   visit: (record: KeyRecord) => boolean,
 ): void {
-  const start = currentKey(space, range.from);
-  const end = range.to === undefined ? spaceEnd(space) : currentKey(space, range.to);
-  for (const { key, value } of tables.current.getRange({ start, end })) {
-    verify('current', key, value);
-    if (!visit(decodeStoredRecord(key.subarray(1), value, range.keysOnly ?? false))) return;
+  const start = headKey(space, range.from);
+  const end = range.to === undefined ? spaceEnd(space) : headKey(space, range.to);
+  if (space === userSpace) {
+    scanHeads(tables, { start, end }, range, visit);
+    return;
+  }
+  for (const { key, value } of tables.records.getRange({ start, end })) {
+    verify('records', key, value);
+    if (!visit(decodeVersion(key.subarray(1), value, range.keysOnly ?? false))) return;
   }
 }
 
-/** Walks `current` and, beside it, what `index` knows of replaced and deleted records. */
-export function scanAt(
+function scanHeads(
   tables: LmdbTables,
-  range: StoreRange,
-  at: Revision,
+  rows: { readonly start: Buffer; readonly end: Buffer },
+  { at, keysOnly }: StoreRange,
   visit: (record: KeyRecord) => boolean,
 ): void {
-  const replaced = replacedKeys(tables, range, at);
-  let next = replaced.next();
-  let stopped = false;
-  const take = (record: KeyRecord | undefined): boolean => {
-    if (record !== undefined && !visit(record)) stopped = true;
-    return !stopped;
-  };
-  scanNewest(tables, userSpace, range, (record) => {
-    while (!next.done) {
-      const { key, revision } = next.value;
-      const order = Buffer.compare(key, record.key);
-      if (order > 0) break;
-      if (!take(recordBefore(tables, key, revision, at))) return false;
-      next = replaced.next();
-      if (order === 0) return true;
+  for (const { key: row, value } of tables.heads.getRange(rows)) {
+    verify('heads', row, value);
+    const head = decodeHead(value);
+    const key = row.subarray(1);
+    const newest = newestOf(head);
+    if (at === undefined || newest <= at) {
+      if (head.deleted) continue;
+      if (!visit(keysOnly ? { key, value: noValue, ...stateOf(head) } : recordOf(tables, row, key, newest))) return;
+      continue;
     }
-    return take(record.modRevision <= at ? record : undefined);
-  });
-  while (!stopped && !next.done) {
-    take(recordBefore(tables, next.value.key, next.value.revision, at));
-    next = replaced.next();
+    const revision = revisionAt(tables, row, head, at);
+    if (revision === noRevision) continue;
+    const record = recordOf(tables, row, key, revision);
+    if (!visit(keysOnly ? { ...record, value: noValue } : record)) return;
   }
-  replaced.return(undefined);
 }
 
-interface ReplacedKey {
-  readonly key: Buffer;
-  /** First change after `at` that replaced a record of it. */
-  readonly revision: Revision;
-}
+const noValue: Bytes = new Uint8Array(0);
 
-/** Keys of the range whose record was replaced or deleted after `at`, in order. */
-function* replacedKeys(
-  tables: LmdbTables,
-  range: StoreRange,
-  at: Revision,
-): Generator<ReplacedKey, undefined, undefined> {
-  const start = indexStart(range.from);
-  const last: { prefix: Buffer | undefined } = { prefix: undefined };
-  // An empty start would begin behind rows of keys whose first byte is 0.
-  const bounds = start.length === 0 ? { start: Buffer.from([0]) } : { start };
-  const rows = range.to === undefined ? bounds : { ...bounds, end: indexPrefix(range.to) };
-  for (const row of tables.index.getKeys(rows)) {
-    const revision = revisionOfIndex(row);
-    if (revision <= at) continue;
-    const prefix = row.subarray(0, row.length - revisionBytes);
-    if (sameKey(last.prefix, prefix)) continue;
-    last.prefix = prefix;
-    yield { key: keyOfIndex(row), revision };
-  }
-  return undefined;
-}
-
+/** Changes of revisions above `compacted`; those at or below it are no history any more, even where they are current. */
 export function readHistory(
   tables: LmdbTables,
+  compacted: Revision,
   range: HistoryRange,
   visit: (change: VersionWrite) => boolean,
 ): Revision {
-  const start = undoKey(range.from, Buffer.alloc(0));
-  const end = undoKey((range.to + 1) as Revision, Buffer.alloc(0));
-  let rows = 0;
+  const from = Math.max(range.from, compacted + 1) as Revision;
+  const rows = { start: versionStart(from), end: versionStart((range.to + 1) as Revision) };
+  let count = 0;
   let last = 0;
-  for (const row of tables.undo.getKeys({ start, end })) {
-    const revision = readRevision(row, 0);
-    if (rows >= range.rowsMax && revision !== last) return revision;
-    rows += 1;
-    last = revision;
-    const key = row.subarray(revisionBytes);
-    if (range.wants(key) && !visit(changeAt(tables, key, revision))) return revision;
+  for (const { key: row, value } of tables.versions.getRange(rows)) {
+    const modRevision = readRevision(row, 0);
+    if (count >= range.rowsMax && modRevision !== last) return modRevision;
+    count += 1;
+    last = modRevision;
+    const key = keyOfVersion(row);
+    if (!range.wants(key)) continue;
+    verify('versions', row, value);
+    const record = isDeletion(value) ? null : decodeVersion(key, value, false);
+    if (!visit({ space: userSpace, key, modRevision, record })) return modRevision;
   }
   return (range.to + 1) as Revision;
 }
 
-function changeAt(tables: LmdbTables, key: Buffer, modRevision: Revision): VersionWrite {
-  const deleted = readUndo(tables, key, modRevision)?.deleted ?? false;
-  const record = deleted ? null : (readAt(tables, key, modRevision) ?? null);
-  return { space: userSpace, key, modRevision, record };
+/** A verified head; undefined when the key has no version. */
+export function readHead(tables: LmdbTables, row: Buffer, transaction?: ReadTransaction): Head | undefined {
+  const stored = readRow(tables.heads, row, transaction);
+  if (stored === undefined) return undefined;
+  verify('heads', row, stored);
+  return decodeHead(stored);
+}
+
+/** Revision of the record of a key that was current at `at`, which is not compacted; noRevision when there was none. */
+export function revisionAt(
+  tables: LmdbTables,
+  row: Buffer,
+  head: Head,
+  at: Revision,
+  transaction?: ReadTransaction,
+): Revision {
+  const { roots } = head.chain;
+  let revision = newestOf(head);
+  if (revision <= at) return head.deleted ? noRevision : revision;
+  for (const root of roots) {
+    if (root <= at) break;
+    revision = root;
+  }
+  for (;;) {
+    const { previous, jump, previousDeleted } = readVersionLinks(tables, row, revision, transaction);
+    if (jump > at) revision = jump;
+    else if (previous > at) revision = previous;
+    else return previousDeleted ? noRevision : previous;
+  }
+}
+
+function readVersionLinks(
+  tables: LmdbTables,
+  row: Buffer,
+  revision: Revision,
+  transaction: ReadTransaction | undefined,
+): VersionLinks {
+  const versionRow = tables.lookupKeys.version(revision, row);
+  const stored = readRow(tables.versions, versionRow, transaction);
+  if (stored === undefined) throw missing(row, revision);
+  verify('versions', versionRow, stored);
+  return readLinks(stored);
+}
+
+/** The record of a version that is known to be there. */
+export function recordOf(
+  tables: LmdbTables,
+  row: Buffer,
+  key: Bytes,
+  revision: Revision,
+  transaction?: ReadTransaction,
+): KeyRecord {
+  const versionRow = tables.lookupKeys.version(revision, row);
+  const stored = copyRow(tables.versions, versionRow, transaction);
+  if (stored === undefined) throw missing(row, revision);
+  verify('versions', versionRow, stored);
+  return decodeVersion(key, stored, false);
+}
+
+/** Every current record of the replicated spaces, in order, as one transaction sees them. */
+export function* currentRecords(
+  tables: LmdbTables,
+  transaction: ReadTransaction,
+): Generator<{ readonly space: SpaceId; readonly record: KeyRecord }, undefined, undefined> {
+  const heads = { start: Buffer.from([userSpace]), end: spaceEnd(userSpace), transaction };
+  for (const { key: row, value } of tables.heads.getRange(heads)) {
+    verify('heads', row, value);
+    const head = decodeHead(value);
+    if (head.deleted) continue;
+    yield { space: userSpace, record: recordOf(tables, row, row.subarray(1), newestOf(head), transaction) };
+  }
+  yield* otherRecords(tables, transaction);
+  return undefined;
+}
+
+/** Every record of the replicated spaces without a past, in order. */
+export function* otherRecords(
+  tables: LmdbTables,
+  transaction: ReadTransaction,
+): Generator<{ readonly space: SpaceId; readonly record: KeyRecord }, undefined, undefined> {
+  const rows = { start: spaceEnd(userSpace), end: Buffer.from([localSpace]), transaction };
+  for (const { key: row, value } of tables.records.getRange(rows)) {
+    verify('records', row, value);
+    yield { space: row[0] as SpaceId, record: decodeVersion(row.subarray(1), value, false) };
+  }
+  return undefined;
+}
+
+/** The retained versions of user keys by revision, then key, as one transaction sees them. */
+export function* retainedVersions(
+  tables: LmdbTables,
+  compactedRevision: Revision,
+  transaction: ReadTransaction,
+): Generator<UserVersion, undefined, undefined> {
+  // When compaction has not come this far yet, some of what is at or below the compacted revision is to be left out.
+  const behind = readCompacted(tables, transaction) < compactedRevision;
+  for (const { key: row, value } of tables.versions.getRange({ start: versionStart(noRevision), transaction })) {
+    verify('versions', row, value);
+    const modRevision = readRevision(row, 0);
+    const headRow = row.subarray(revisionBytes);
+    if (behind && modRevision <= compactedRevision) {
+      const head = readHead(tables, headRow, transaction);
+      if (head === undefined) throw missing(headRow, modRevision);
+      if (revisionAt(tables, headRow, head, compactedRevision, transaction) !== modRevision) continue;
+    }
+    const key = keyOfVersion(row);
+    yield { key, modRevision, record: isDeletion(value) ? null : decodeVersion(key, value, false) };
+  }
+  return undefined;
+}
+
+function missing(row: Buffer, revision: Revision): StoreError {
+  const shown = JSON.stringify(row.subarray(1).toString('latin1'));
+  return new StoreError('CORRUPT', `Cannot read key ${shown} of the tree: its version ${revision} is missing`);
+}
+
+function stateOf(head: Head): KeyState {
+  const { createRevision, version, lease } = head;
+  return { createRevision, modRevision: newestOf(head), version, lease };
+}
+
+/** Key of the head of a key; undefined when it is longer than any that LMDB takes, so that there is none. */
+function lookUpHeadKey(tables: LmdbTables, space: SpaceId, key: Bytes): Buffer | undefined {
+  return key.length + 1 + revisionBytes > rowKeyBytesMax ? undefined : tables.lookupKeys.head(space, key);
 }

@@ -10,6 +10,7 @@ import type {
   FlushBatch,
   HistoryRange,
   KeyRecord,
+  KeyState,
   SessionRecord,
   StoreImage,
   StoreRange,
@@ -20,9 +21,9 @@ import type {
 import { packedBytesMax, packVersion } from './flush-buffer.js';
 import { GrowingBuffer } from './growing-buffer.js';
 import { LmdbImage } from './lmdb-image.js';
-import { openMeta, readSessions } from './lmdb-meta.js';
+import { openMeta, readCompacted, readSessions } from './lmdb-meta.js';
 import { type LmdbTables, openTables } from './lmdb-tables.js';
-import { readAt, readHistory, readNewest, scanAt, scanNewest } from './lmdb-tree-reads.js';
+import { readAt, readHistory, readNewest, readState, scan } from './lmdb-tree-reads.js';
 import { LmdbWriterThread } from './lmdb-writer-thread.js';
 import { encodeKeyRecord, encodeSession } from './tree-image.js';
 import { localSpace, userSpace } from './tree-rows.js';
@@ -54,6 +55,8 @@ export class LmdbTreeStore implements OpenedTreeStore {
   private readonly writer: LmdbWriterThread;
   private readonly packer = new GrowingBuffer(0);
   private current: TreeMeta;
+  /** How far compaction has come in the tables. */
+  private compactedThrough: Revision;
   private busy = false;
   private closing = false;
 
@@ -62,6 +65,7 @@ export class LmdbTreeStore implements OpenedTreeStore {
     this.tables = openTables(directory);
     try {
       this.current = openMeta(directory, this.tables);
+      this.compactedThrough = readCompacted(this.tables);
       syncDirectory(directory);
     } catch (error) {
       void this.tables.root.close();
@@ -79,13 +83,16 @@ export class LmdbTreeStore implements OpenedTreeStore {
     return readAt(this.tables, key, at);
   }
 
+  state(key: Bytes): KeyState | undefined {
+    return readState(this.tables, key);
+  }
+
   scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void {
-    if (range.at === undefined || space !== userSpace) scanNewest(this.tables, space, range, visit);
-    else scanAt(this.tables, range, range.at, visit);
+    scan(this.tables, space, range, visit);
   }
 
   history(range: HistoryRange, visit: (change: VersionWrite) => boolean): Revision {
-    return readHistory(this.tables, range, visit);
+    return readHistory(this.tables, this.compactedThrough, range, visit);
   }
 
   sessions(): readonly SessionRecord[] {
@@ -105,7 +112,8 @@ export class LmdbTreeStore implements OpenedTreeStore {
     this.writer.request({ type: 'compact', revision, rowsMax: versionsMax }, (error, answer) => {
       this.busy = false;
       this.tables.root.resetReadTxn();
-      done(error, answer?.more ?? true);
+      if (answer?.compacted !== undefined) this.compactedThrough = answer.compacted.through;
+      done(error, answer?.compacted?.more ?? true);
     });
   }
 
@@ -126,7 +134,10 @@ export class LmdbTreeStore implements OpenedTreeStore {
     this.writer.request({ type: 'finishImage' }, (error, answer) => {
       const meta = answer?.meta ?? null;
       this.tables.root.resetReadTxn();
-      if (meta !== null) this.current = meta;
+      if (meta !== null) {
+        this.current = meta;
+        this.compactedThrough = meta.compactedRevision;
+      }
       const incomplete = new Error(`Cannot finish the image of tree "${this.directory}": its end is missing`);
       done(error ?? (meta === null ? incomplete : null), meta);
     });

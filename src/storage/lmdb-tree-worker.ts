@@ -29,7 +29,7 @@ function answerOf(request: Exclude<WriterRequest, { type: 'digest' | 'close' }>)
       return {};
     }
     case 'compact':
-      return { more: writer.compact(request.revision, request.rowsMax) };
+      return { compacted: writer.compact(request.revision, request.rowsMax) };
     case 'writeImage':
       writer.writeImage(Buffer.from(request.chunk.buffer, request.chunk.byteOffset, request.chunk.length));
       return {};

@@ -2,34 +2,52 @@
 // transaction: all of it is on disk when it returns, or an error is thrown and nothing of it is.
 
 import type { ClientId, Revision } from '../shared/ids.js';
-import type { TreeMeta } from '../tree/store.js';
-import { PackedVersions, sameKey } from './flush-buffer.js';
+import type { SpaceId } from '../tree/delta.js';
+import type { KeyRecord, TreeMeta } from '../tree/store.js';
+import { type PackedVersion, PackedVersions, sameKey } from './flush-buffer.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
-import { encodeMetaRow, type MetaState, metaKey, sessionKey } from './lmdb-meta.js';
-import { type LmdbTables, readRow } from './lmdb-tables.js';
-import { decodeKeyRecord, decodeSession, encodeSession, ImageDecoder, type ImageItem } from './tree-image.js';
+import { ImageLoad } from './image-load.js';
 import {
-  currentKey,
-  encodeStoredRecord,
-  indexKey,
+  compactedKey,
+  encodeCompacted,
+  encodeMetaRow,
+  type MetaState,
+  metaKey,
+  readCompacted,
+  sessionKey,
+} from './lmdb-meta.js';
+import { appendRow, type LmdbTables } from './lmdb-tables.js';
+import { readHead } from './lmdb-tree-reads.js';
+import type { CompactProgress } from './lmdb-writer-messages.js';
+import { decodeKeyRecord, decodeSession, encodeSession } from './tree-image.js';
+import {
+  decodeVersion,
+  encodeHead,
+  encodeVersion,
+  type Head,
+  headKey,
+  isDeletion,
   localSpace,
+  newestOf,
+  readLinks,
   readRevision,
   revisionBytes,
   seal,
-  sealUndo,
   spaceEnd,
-  undoFlags,
-  undoKey,
   userSpace,
+  verify,
+  versionKey,
+  versionStart,
+  writeLinks,
 } from './tree-rows.js';
+import { emptyChain, extendChain, noRevision } from './version-links.js';
 
-const nothing = Buffer.alloc(0);
-/** Replaced records wait in memory to be written in order of revision, at most about this many bytes of them. */
-const pendingUndoBytesMax = 16 * 2 ** 20;
+/** Versions of an image are collected to this many bytes, so that a page of `heads` is written for many of them. */
+const imageBatchBytes = 16 * 2 ** 20;
 
 export interface FlushInput {
   readonly meta: TreeMeta;
-  /** PackedVersions. */
+  /** PackedVersions. Links and checksums are filled in here. */
   readonly versions: Buffer;
   /** Encoded sessions, one after the other. */
   readonly sessions: Buffer;
@@ -38,14 +56,11 @@ export interface FlushInput {
 
 export class LmdbTreeWriter {
   private readonly tables: LmdbTables;
-  private readonly undo: PendingUndo;
   private readonly scratch = new GrowingBuffer(64 * 1024);
-  private decoder: ImageDecoder | null = null;
-  private imageMeta: TreeMeta | null = null;
+  private loading: ImageLoad | null = null;
 
   constructor(tables: LmdbTables) {
     this.tables = tables;
-    this.undo = new PendingUndo(tables);
   }
 
   flush(input: FlushInput): void {
@@ -57,75 +72,112 @@ export class LmdbTreeWriter {
     });
   }
 
-  /** Removes up to rowsMax undo rows at or below `revision`; says whether more are left. */
-  compact(revision: Revision, rowsMax: number): boolean {
-    const { root, undo, index } = this.tables;
-    const end = undoKey((revision + 1) as Revision, nothing);
+  /**
+   * Looks at up to about rowsMax versions, whole revisions, and removes what they replaced at or below `revision`, and
+   * deletions with it.
+   */
+  compact(revision: Revision, rowsMax: number): CompactProgress {
+    const { root, versions, heads, meta } = this.tables;
     return root.transactionSync(() => {
-      const rows = [...undo.getKeys({ start: undoKey(0 as Revision, nothing), end, limit: rowsMax })];
-      const indexed = rows.map((row) => indexKey(row.subarray(revisionBytes), readRevision(row, 0)));
-      for (const row of rows) void undo.remove(row);
-      // In key order neighbours share a page.
-      for (const row of indexed.sort(Buffer.compare)) void index.remove(row);
-      return rows.length === rowsMax;
+      const start = versionStart((readCompacted(this.tables) + 1) as Revision);
+      const replaced: Buffer[] = [];
+      const deletions: Buffer[] = [];
+      let count = 0;
+      let through = revision;
+      for (const { key: row, value } of versions.getRange({ start, end: versionStart((revision + 1) as Revision) })) {
+        const at = readRevision(row, 0);
+        if (count >= rowsMax && at !== through) break;
+        verify('versions', row, value);
+        count += 1;
+        through = at;
+        const { previous } = readLinks(value);
+        if (previous !== noRevision) replaced.push(versionKey(previous, row.subarray(revisionBytes)));
+        if (isDeletion(value)) deletions.push(row);
+      }
+      const more = count >= rowsMax && through < revision;
+      if (!more) through = revision;
+      // In order, neighbours share a page.
+      for (const row of replaced.sort(Buffer.compare)) void versions.remove(row);
+      for (const row of deletions) {
+        void versions.remove(row);
+        const headRow = row.subarray(revisionBytes);
+        const head = readHead(this.tables, headRow);
+        if (head !== undefined && newestOf(head) === readRevision(row, 0)) void heads.remove(headRow);
+      }
+      void meta.put(compactedKey, encodeCompacted(through));
+      return { more, through };
     });
   }
 
   /** Adds one chunk of an image to an empty store; until `finishImage` the store counts as incomplete. */
   writeImage(chunk: Buffer): void {
-    this.decoder ??= new ImageDecoder();
-    const decoder = this.decoder;
-    this.tables.root.transactionSync(() => {
-      decoder.read(chunk, (item) => this.writeImageItem(item));
-      this.undo.write();
-      if (this.imageMeta !== null) this.writeMeta('incomplete', this.imageMeta);
-    });
+    const first = this.loading === null;
+    this.loading ??= new ImageLoad();
+    const { loading } = this;
+    loading.decoder.read(chunk, (item) => loading.take(item));
+    if (first || loading.bytes >= imageBatchBytes) this.writeLoaded(loading, 'incomplete');
   }
 
   finishImage(): TreeMeta | null {
-    const meta = this.imageMeta;
-    if (meta === null || this.decoder === null || !this.decoder.complete) return null;
-    this.tables.root.transactionSync(() => this.writeMeta('complete', meta));
-    this.decoder = null;
-    this.imageMeta = null;
-    return meta;
+    const { loading } = this;
+    if (loading === null || loading.meta === null || !loading.decoder.complete) return null;
+    this.writeLoaded(loading, 'complete');
+    this.loading = null;
+    return loading.meta;
   }
 
   importLocal(exported: Buffer): void {
-    const { root, current } = this.tables;
+    const { root, records } = this.tables;
     root.transactionSync(() => {
-      for (const row of [...current.getKeys({ start: Buffer.from([localSpace]), end: spaceEnd(localSpace) })]) {
-        void current.remove(row);
+      for (const row of [...records.getKeys({ start: Buffer.from([localSpace]), end: spaceEnd(localSpace) })]) {
+        void records.remove(row);
       }
       const cursor = new ByteCursor(exported);
-      while (!cursor.done) this.writeRecord({ type: 'record', space: localSpace, record: decodeKeyRecord(cursor) });
+      while (!cursor.done) this.putRecord(localSpace, decodeKeyRecord(cursor));
     });
   }
 
-  /** Versions come by key; the newest of each goes to `current`, what each replaces to `undo`. */
+  /** Versions come by space and key; the head of each key is written once. */
   private writeVersions(versions: PackedVersions): void {
-    const { current } = this.tables;
-    let rowKey: Buffer | undefined;
-    let newest: Buffer | undefined;
+    const added: PackedVersion[] = [];
+    let writing: { readonly row: Buffer; head: Head | undefined } | null = null;
     for (let version = versions.next(); version !== undefined; version = versions.next()) {
-      const { stored } = version;
-      if (stored !== undefined) seal(version.rowKey, stored);
-      let before = newest;
-      if (rowKey === undefined || !sameKey(rowKey, version.rowKey)) {
-        if (rowKey !== undefined) this.writeCurrent(rowKey, newest);
-        rowKey = version.rowKey;
-        before = version.space === userSpace ? readRow(current, rowKey) : undefined;
+      const { space, headKey: row, stored } = version;
+      if (space !== userSpace) {
+        this.writeRecord(row, stored);
+        continue;
       }
-      if (version.space === userSpace) this.undo.add(version.modRevision, rowKey, stored === undefined, before);
-      newest = stored;
+      if (writing === null || !sameKey(writing.row, row)) {
+        if (writing?.head !== undefined) this.writeHead(writing.row, writing.head);
+        writing = { row, head: readHead(this.tables, row) };
+      }
+      writing.head = linkVersion(version, writing.head);
+      added.push(version);
     }
-    if (rowKey !== undefined) this.writeCurrent(rowKey, newest);
-    this.undo.write();
+    if (writing?.head !== undefined) this.writeHead(writing.row, writing.head);
+    // In order of revision they only ever grow the table at its end.
+    added.sort((a, b) => a.modRevision - b.modRevision || Buffer.compare(a.headKey, b.headKey));
+    for (const version of added) {
+      seal(version.versionKey, version.stored);
+      appendRow(this.tables.versions, version.versionKey, version.stored);
+    }
   }
 
-  private writeCurrent(rowKey: Buffer, stored: Buffer | undefined): void {
-    if (stored === undefined) void this.tables.current.remove(rowKey);
-    else void this.tables.current.put(rowKey, stored);
+  private writeHead(row: Buffer, head: Head): void {
+    this.scratch.clear();
+    encodeHead(this.scratch, head);
+    void this.tables.heads.put(row, seal(row, this.scratch.view()));
+  }
+
+  private writeRecord(row: Buffer, stored: Buffer): void {
+    if (isDeletion(stored)) void this.tables.records.remove(row);
+    else void this.tables.records.put(row, seal(row, stored));
+  }
+
+  private putRecord(space: SpaceId, record: KeyRecord): void {
+    this.scratch.clear();
+    encodeVersion(this.scratch, record);
+    this.writeRecord(headKey(space, record.key), this.scratch.view());
   }
 
   private writeSessions(cursor: ByteCursor): void {
@@ -147,75 +199,30 @@ export class LmdbTreeWriter {
     void this.tables.meta.put(metaKey, encodeMetaRow(state, meta));
   }
 
-  private writeImageItem(item: ImageItem): void {
-    switch (item.type) {
-      case 'header':
-        this.imageMeta = item.meta;
-        return;
-      case 'record':
-        this.writeRecord(item);
-        return;
-      case 'session':
-        this.scratch.clear();
-        encodeSession(this.scratch, item.session);
-        this.putSession(item.session.client, this.scratch.view());
-        return;
-      case 'change': {
-        const { revision, key, deleted, before } = item.change;
-        const rowKey = currentKey(userSpace, key);
-        this.undo.add(revision, rowKey, deleted, before === null ? undefined : this.stored(rowKey, before));
-        return;
+  private writeLoaded(loading: ImageLoad, state: MetaState): void {
+    const { meta } = loading;
+    if (meta === null) return;
+    this.tables.root.transactionSync(() => {
+      this.writeVersions(new PackedVersions(loading.packedVersions()));
+      for (const { space, record } of loading.records) this.putRecord(space, record);
+      for (const session of loading.sessions) {
+        const encoded = new GrowingBuffer(256);
+        encodeSession(encoded, session);
+        this.putSession(session.client, encoded.view());
       }
-      case 'end':
-    }
-  }
-
-  private writeRecord({ space, record }: Extract<ImageItem, { type: 'record' }>): void {
-    const rowKey = currentKey(space, record.key);
-    void this.tables.current.put(rowKey, this.stored(rowKey, record));
-  }
-
-  /** Valid until the next call. */
-  private stored(rowKey: Buffer, record: Parameters<typeof encodeStoredRecord>[1]): Buffer {
-    this.scratch.clear();
-    encodeStoredRecord(this.scratch, record);
-    return seal(rowKey, this.scratch.view());
+      this.writeMeta(state, meta);
+      // An image has nothing that compaction would remove.
+      if (state === 'complete') void this.tables.meta.put(compactedKey, encodeCompacted(meta.compactedRevision));
+    });
+    loading.clear();
   }
 }
 
-/** Changes come by key and are written by revision, so that `undo` only ever grows at its end. */
-class PendingUndo {
-  private readonly tables: LmdbTables;
-  private readonly values = new GrowingBuffer(256 * 1024);
-  private readonly pending: { readonly row: Buffer; readonly from: number; readonly to: number }[] = [];
-
-  constructor(tables: LmdbTables) {
-    this.tables = tables;
-  }
-
-  /** `before` is copied. Writes the index row at once: those are in key order already. */
-  add(revision: Revision, rowKey: Buffer, deleted: boolean, before: Buffer | undefined): void {
-    const key = rowKey.subarray(1);
-    const from = this.values.length;
-    this.values.uint32(0);
-    this.values.byte((deleted ? undoFlags.deleted : 0) | (before === undefined ? 0 : undoFlags.before));
-    if (before !== undefined) {
-      this.values.bytes(before);
-      void this.tables.index.put(indexKey(key, revision), nothing);
-    }
-    this.pending.push({ row: undoKey(revision, key), from, to: this.values.length });
-    if (this.values.length > pendingUndoBytesMax) this.write();
-  }
-
-  write(): void {
-    const values = this.values.view();
-    this.pending.sort((a, b) => Buffer.compare(a.row, b.row));
-    for (const { row, from, to } of this.pending) {
-      const value = values.subarray(from, to);
-      sealUndo(row, value);
-      void this.tables.undo.put(row, value);
-    }
-    this.pending.length = 0;
-    this.values.clear();
-  }
+/** Fills in the links of a version that follows what `head` says; gives the head with it. */
+function linkVersion({ modRevision, headKey: row, stored }: PackedVersion, head: Head | undefined): Head {
+  const { chain, links } = extendChain(head?.chain ?? emptyChain, modRevision);
+  writeLinks(stored, { ...links, previousDeleted: head?.deleted ?? false });
+  if (isDeletion(stored)) return { deleted: true, createRevision: noRevision, version: 0, lease: 0n, chain };
+  const { createRevision, version, lease } = decodeVersion(row.subarray(1), stored, true);
+  return { deleted: false, createRevision, version, lease, chain };
 }

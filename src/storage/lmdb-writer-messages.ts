@@ -4,6 +4,12 @@
 import type { ClientId, Revision } from '../shared/ids.js';
 import type { StoreDigest, TreeMeta } from '../tree/store.js';
 
+/** How far a slice of compaction came. */
+export interface CompactProgress {
+  readonly more: boolean;
+  readonly through: Revision;
+}
+
 export type WriterRequest =
   | {
       readonly type: 'flush';
@@ -31,8 +37,7 @@ export interface WriterFailure {
 export interface WriterAnswer {
   readonly id: number;
   readonly failure: WriterFailure | null;
-  /** compact: more is left. */
-  readonly more?: boolean;
+  readonly compacted?: CompactProgress;
   /** finishImage: what the image said, null when it is incomplete. */
   readonly meta?: TreeMeta | null;
   readonly digest?: StoreDigest;

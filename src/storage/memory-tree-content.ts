@@ -5,7 +5,7 @@ import { type Bytes, compareBytes } from '../shared/bytes.js';
 import { type ClientId, type Revision, revisionFirst, zxidZero } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { FlushBatch, KeyRecord, SessionRecord, TreeMeta, VersionWrite } from '../tree/store.js';
-import type { ImageChange } from './tree-image.js';
+import type { UserVersion } from './tree-image.js';
 import { userSpace } from './tree-rows.js';
 
 const emptyMeta: TreeMeta = {
@@ -60,39 +60,25 @@ export class MemoryTreeContent {
     return first === -1 ? [] : this.changes.slice(first);
   }
 
-  /** Every retained change with what the key was before it. */
-  imageChanges(): ImageChange[] {
-    const retained = this.changes.filter((change) => change.modRevision > this.meta.compactedRevision);
-    return retained.map(({ key, modRevision, record }) => {
-      const before = newestAt(this.space(userSpace).get(textOf(key)), (modRevision - 1) as Revision)?.record ?? null;
-      return { revision: modRevision, key, deleted: record === null, before };
-    });
+  /** The retained versions of user keys: all above the compacted revision, and what was current there. */
+  retainedVersions(): UserVersion[] {
+    const { compactedRevision } = this.meta;
+    const retained: UserVersion[] = [];
+    for (const versions of this.space(userSpace).values()) {
+      const floor = newestAt(versions, compactedRevision);
+      for (const version of versions) {
+        const isFloor = version === floor && version.record !== null;
+        if (version.modRevision > compactedRevision || isFloor) retained.push(version);
+      }
+    }
+    return retained.sort((a, b) => a.modRevision - b.modRevision || compareBytes(a.key, b.key));
   }
 
-  /** Takes back what imageChanges gave; the current records must be there. */
-  addImageChanges(changes: readonly ImageChange[]): void {
-    const later = new Map<string, VersionWrite>();
-    const made: VersionWrite[] = [];
-    for (const change of [...changes].reverse()) {
-      const { revision, key, deleted, before } = change;
-      const text = textOf(key);
-      const versions = this.space(userSpace).get(text) ?? [];
-      const known = later.get(text) ?? versions[versions.length - 1];
-      const version: VersionWrite | undefined = deleted
-        ? { space: userSpace, key, modRevision: revision, record: null }
-        : known;
-      if (version === undefined) continue;
-      if (deleted) insertVersion(versions, version);
-      made.push(version);
-      if (before !== null) {
-        const replaced = { space: userSpace, key, modRevision: before.modRevision, record: before };
-        insertVersion(versions, replaced);
-        later.set(text, replaced);
-      }
-      this.space(userSpace).set(text, versions);
-    }
-    this.changes = [...made.reverse(), ...this.changes];
-    this.sorted.clear();
+  /** Takes what retainedVersions gave, in the same order. */
+  addRetained(version: UserVersion, compactedRevision: Revision): void {
+    const added: VersionWrite = { space: userSpace, ...version };
+    this.add(added);
+    if (version.modRevision > compactedRevision) this.changes.push(added);
   }
 
   /** Drops versions that a read at `revision` or later does not need; at most versionsMax changes a call. */
@@ -174,12 +160,6 @@ function newestAt(versions: readonly VersionWrite[] | undefined, at: Revision | 
     if (version.modRevision <= at) return version;
   }
   return undefined;
-}
-
-function insertVersion(versions: VersionWrite[], version: VersionWrite): void {
-  if (versions.some((other) => other.modRevision === version.modRevision)) return;
-  versions.push(version);
-  versions.sort((a, b) => a.modRevision - b.modRevision);
 }
 
 function lowerBound(texts: readonly string[], text: string): number {

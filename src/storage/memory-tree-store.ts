@@ -10,6 +10,7 @@ import type {
   FlushBatch,
   HistoryRange,
   KeyRecord,
+  KeyState,
   SessionRecord,
   StoreImage,
   StoreRange,
@@ -19,14 +20,7 @@ import type {
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
 import { MemoryTreeContent } from './memory-tree-content.js';
 import { TreeDigest } from './tree-digest.js';
-import {
-  decodeKeyRecord,
-  encodeKeyRecord,
-  type ImageChange,
-  ImageDecoder,
-  ImageEncoder,
-  type ImageItem,
-} from './tree-image.js';
+import { decodeKeyRecord, encodeKeyRecord, ImageDecoder, ImageEncoder, type ImageItem } from './tree-image.js';
 import { localSpace, systemSpace, userSpace } from './tree-rows.js';
 import type { CrashableTreeStoreOpener, OpenedTreeStore } from './tree-store-opener.js';
 
@@ -83,8 +77,7 @@ export class MemoryTreeStore implements OpenedTreeStore {
   private dead = false;
   private busy = false;
   private inFlight: FlushBatch | null = null;
-  private loading: { readonly decoder: ImageDecoder; readonly changes: ImageChange[]; meta: TreeMeta | null } | null =
-    null;
+  private loading: { readonly decoder: ImageDecoder; meta: TreeMeta | null } | null = null;
 
   constructor(content: MemoryTreeContent, options: MemoryTreeDiskOptions, onClose: () => void) {
     this.content = content;
@@ -98,6 +91,10 @@ export class MemoryTreeStore implements OpenedTreeStore {
 
   get(space: SpaceId, key: Bytes, at: Revision | undefined): KeyRecord | undefined {
     return this.content.get(space, key, at);
+  }
+
+  state(key: Bytes): KeyState | undefined {
+    return this.content.get(userSpace, key, undefined);
   }
 
   scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void {
@@ -149,12 +146,10 @@ export class MemoryTreeStore implements OpenedTreeStore {
   image(): StoreImage {
     const meta = this.content.meta;
     const items: ImageItem[] = [{ type: 'header', meta }];
-    for (const space of [userSpace, systemSpace]) {
-      for (const record of this.content.range(space, emptyKey, undefined, undefined)) {
-        items.push({ type: 'record', space, record });
-      }
+    for (const version of this.content.retainedVersions()) items.push({ type: 'version', version });
+    for (const record of this.content.range(systemSpace, emptyKey, undefined, undefined)) {
+      items.push({ type: 'record', space: systemSpace, record });
     }
-    for (const change of this.content.imageChanges()) items.push({ type: 'change', change });
     for (const session of this.sessions()) items.push({ type: 'session', session });
     let at = 0;
     let encoder: ImageEncoder | null = null;
@@ -190,7 +185,7 @@ export class MemoryTreeStore implements OpenedTreeStore {
   }
 
   writeImage(chunk: Bytes, done: (error: Error | null) => void): void {
-    this.loading ??= { decoder: new ImageDecoder(), changes: [], meta: null };
+    this.loading ??= { decoder: new ImageDecoder(), meta: null };
     this.content.incomplete = true;
     const error = this.loadChunk(chunk.slice());
     this.later(() => done(error));
@@ -205,7 +200,6 @@ export class MemoryTreeStore implements OpenedTreeStore {
       return;
     }
     this.later(() => {
-      this.content.addImageChanges(loading.changes);
       this.content.meta = meta;
       this.content.incomplete = false;
       this.loading = null;
@@ -268,7 +262,7 @@ export class MemoryTreeStore implements OpenedTreeStore {
     try {
       loading.decoder.read(chunk, (item) => {
         if (item.type === 'header') loading.meta = item.meta;
-        else if (item.type === 'change') loading.changes.push(item.change);
+        else if (item.type === 'version') this.content.addRetained(item.version, loadedMeta(loading).compactedRevision);
         else if (item.type === 'session') this.content.sessions.set(item.session.client, item.session);
         else if (item.type === 'record') {
           const { space, record } = item;
@@ -281,4 +275,10 @@ export class MemoryTreeStore implements OpenedTreeStore {
       throw error;
     }
   }
+}
+
+function loadedMeta(loading: { readonly meta: TreeMeta | null }): TreeMeta {
+  // The decoder refuses an image whose header is not its first item.
+  if (loading.meta === null) throw new StoreError('CORRUPT', 'Cannot read a tree image: its header is missing');
+  return loading.meta;
 }

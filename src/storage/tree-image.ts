@@ -1,5 +1,5 @@
-// The image of a tree as it travels and is loaded: a header, current records in key order, the retained changes with what
-// each replaced, sessions, an end with counts. Says nothing of the layout of any store. The space `local` is not in it.
+// The image of a tree as it travels and is loaded: a header, the retained versions of user keys by revision, the records
+// of other spaces, sessions, an end with counts. Says nothing of the layout of any store. The space `local` is not in it.
 // Chunk: crc32 of what follows (u32), sequence number (u32), items. Item: kind (u8), fields.
 
 import { crc32 } from 'node:zlib';
@@ -7,29 +7,27 @@ import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { KeyRecord, RememberedResult, SessionRecord, TreeMeta } from '../tree/store.js';
+import type { KeyRecord, RememberedResult, SessionRecord, TreeMeta, VersionWrite } from '../tree/store.js';
 import { knownResultCode, resultCodeNumber } from '../wire/command-codec.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
 
-/** One retained change of the user space: what the key was before it, and whether it deleted the key. */
-export interface ImageChange {
-  readonly revision: Revision;
-  readonly key: Bytes;
-  readonly deleted: boolean;
-  /** null: there was no key. */
-  readonly before: KeyRecord | null;
-}
-
 export type ImageItem =
   | { readonly type: 'header'; readonly meta: TreeMeta }
+  /**
+   * A version of a user key, in order of revision, then key: all above the compacted revision, and below it what was
+   * current there.
+   */
+  | { readonly type: 'version'; readonly version: UserVersion }
   | { readonly type: 'record'; readonly space: SpaceId; readonly record: KeyRecord }
-  | { readonly type: 'change'; readonly change: ImageChange }
   | { readonly type: 'session'; readonly session: SessionRecord }
   /** Counts of the items before it, so that a lost chunk shows. */
   | { readonly type: 'end'; readonly items: number };
 
+/** `record` null: a deletion. */
+export type UserVersion = Omit<VersionWrite, 'space'>;
+
 const formatVersion = 1;
-const kinds = { header: 1, record: 2, change: 3, session: 4, end: 5 } as const;
+const kinds = { header: 1, record: 2, version: 3, session: 4, end: 5 } as const;
 
 /** Packs items into chunks. */
 export class ImageEncoder {
@@ -59,8 +57,8 @@ export class ImageEncoder {
         buffer.byte(item.space);
         encodeKeyRecord(buffer, item.record);
         return;
-      case 'change':
-        encodeChange(buffer, item.change);
+      case 'version':
+        encodeVersionItem(buffer, item.version);
         return;
       case 'session':
         encodeSession(buffer, item.session);
@@ -143,8 +141,8 @@ function decodeItem(cursor: ByteCursor, kind: number): ImageItem {
       const space = cursor.byte() as SpaceId;
       return { type: 'record', space, record: decodeKeyRecord(cursor) };
     }
-    case kinds.change:
-      return { type: 'change', change: decodeChange(cursor) };
+    case kinds.version:
+      return { type: 'version', version: decodeVersionItem(cursor) };
     case kinds.session:
       return { type: 'session', session: decodeSession(cursor) };
     default:
@@ -192,20 +190,23 @@ export function decodeKeyRecord(cursor: ByteCursor): KeyRecord {
   return { key, value, createRevision, modRevision, version, lease };
 }
 
-function encodeChange(buffer: GrowingBuffer, change: ImageChange): void {
-  buffer.varint(change.revision);
-  buffer.byte((change.deleted ? 1 : 0) | (change.before === null ? 0 : 2));
-  if (change.before === null) buffer.lengthAndBytes(change.key);
-  else encodeKeyRecord(buffer, change.before);
+function encodeVersionItem(buffer: GrowingBuffer, { key, modRevision, record }: UserVersion): void {
+  buffer.byte(record === null ? 1 : 0);
+  if (record !== null) {
+    encodeKeyRecord(buffer, record);
+    return;
+  }
+  buffer.varint(modRevision);
+  buffer.lengthAndBytes(key);
 }
 
-function decodeChange(cursor: ByteCursor): ImageChange {
-  const revision = cursor.varint() as Revision;
-  const flags = cursor.byte();
-  const deleted = (flags & 1) !== 0;
-  if ((flags & 2) === 0) return { revision, key: cursor.lengthAndBytes(), deleted, before: null };
-  const before = decodeKeyRecord(cursor);
-  return { revision, key: before.key, deleted, before };
+function decodeVersionItem(cursor: ByteCursor): UserVersion {
+  if (cursor.byte() === 0) {
+    const record = decodeKeyRecord(cursor);
+    return { key: record.key, modRevision: record.modRevision, record };
+  }
+  const modRevision = cursor.varint() as Revision;
+  return { key: cursor.lengthAndBytes(), modRevision, record: null };
 }
 
 export function encodeSession(buffer: GrowingBuffer, session: SessionRecord): void {

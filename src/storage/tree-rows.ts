@@ -2,13 +2,14 @@
 // its key, verified when it is read. Keys are order-preserving. No table is opened here.
 
 import { crc32 } from 'node:zlib';
-import type { Bytes } from '../shared/bytes.js';
+import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { KeyRecord } from '../tree/store.js';
 import { ByteCursor, type GrowingBuffer } from './growing-buffer.js';
 import { encodeRecordFields } from './tree-image.js';
+import { type Chain, type Links, noRevision } from './version-links.js';
 
 export const userSpace: SpaceId = 1;
 export const systemSpace: SpaceId = 2;
@@ -19,24 +20,40 @@ export const revisionBytes = 8;
 /** Longest key that LMDB takes. */
 export const rowKeyBytesMax = 1978;
 
-/** `current` key: space, key. */
-export function currentKey(space: SpaceId, key: Bytes): Buffer {
+/** Key of `heads` and `records`: space, key. */
+export function headKey(space: SpaceId, key: Bytes): Buffer {
   const row = Buffer.allocUnsafe(key.length + 1);
   row[0] = space;
   row.set(key, 1);
   return row;
 }
 
-/** Builds `current` keys for reads without making an object for each: a key is valid until the next one. */
-export class LookupKey {
+/** Builds row keys for reads without making an object for each: a key is valid until the next one of its kind. */
+export class LookupKeys {
+  private readonly heads = new KeyScratch();
+  private readonly versions = new KeyScratch();
+
+  head(space: SpaceId, key: Bytes): Buffer {
+    const row = this.heads.ofLength(key.length + 1);
+    row[0] = space;
+    row.set(key, 1);
+    return row;
+  }
+
+  version(revision: Revision, head: Bytes): Buffer {
+    const row = this.versions.ofLength(revisionBytes + head.length);
+    writeRevision(row, 0, revision);
+    row.set(head, revisionBytes);
+    return row;
+  }
+}
+
+class KeyScratch {
   private readonly bytes = Buffer.alloc(rowKeyBytesMax);
   /** Views of `bytes` by length. */
   private readonly views: Buffer[] = [];
 
-  of(space: SpaceId, key: Bytes): Buffer {
-    const length = key.length + 1;
-    this.bytes[0] = space;
-    this.bytes.set(key, 1);
+  ofLength(length: number): Buffer {
     const known = this.views[length];
     if (known !== undefined) return known;
     const view = this.bytes.subarray(0, length);
@@ -45,52 +62,27 @@ export class LookupKey {
   }
 }
 
-/** First `current` key behind a space. */
+/** First head key behind a space. */
 export function spaceEnd(space: SpaceId): Buffer {
   return Buffer.from([space + 1]);
 }
 
-/** `undo` key: revision (8 bytes, big-endian), key. */
-export function undoKey(revision: Revision, key: Bytes): Buffer {
-  const row = Buffer.allocUnsafe(revisionBytes + key.length);
+/** Key of `versions`: revision (8 bytes, big-endian), head key. */
+export function versionKey(revision: Revision, head: Bytes): Buffer {
+  const row = Buffer.allocUnsafe(revisionBytes + head.length);
   writeRevision(row, 0, revision);
-  row.set(key, revisionBytes);
+  row.set(head, revisionBytes);
   return row;
 }
 
-/** `index` key: escaped key (00 -> 00 FF), 00 01, revision. Rows of one key are neighbours, in order of revision. */
-export function indexKey(key: Bytes, revision: Revision): Buffer {
-  const row = Buffer.allocUnsafe(indexPrefixLength(key) + revisionBytes);
-  const at = writeIndexPrefix(row, key);
-  writeRevision(row, at, revision);
-  return row;
+/** The first key of `versions` at or after a revision. */
+export function versionStart(revision: Revision): Buffer {
+  return versionKey(revision, emptyBytes);
 }
 
-export function indexPrefix(key: Bytes): Buffer {
-  const row = Buffer.allocUnsafe(indexPrefixLength(key));
-  writeIndexPrefix(row, key);
-  return row;
-}
-
-/** The escaped key alone: sorts before every `index` row of this key and of those that follow. */
-export function indexStart(key: Bytes): Buffer {
-  return indexPrefix(key).subarray(0, -2);
-}
-
-/** The key of an `index` row. */
-export function keyOfIndex(row: Bytes): Buffer {
-  const key = Buffer.allocUnsafe(row.length);
-  let length = 0;
-  for (let at = 0; at < row.length - revisionBytes - 2; at++) {
-    const byte = row[at] as number;
-    key[length++] = byte;
-    if (byte === 0) at += 1;
-  }
-  return key.subarray(0, length);
-}
-
-export function revisionOfIndex(row: Bytes): Revision {
-  return readRevision(row, row.length - revisionBytes);
+/** The user's key in a key of `versions`. */
+export function keyOfVersion(row: Buffer): Buffer {
+  return row.subarray(revisionBytes + 1);
 }
 
 export function readRevision(row: Bytes, at: number): Revision {
@@ -108,43 +100,9 @@ export function writeRevision(row: Buffer, at: number, revision: number): void {
   row.writeUInt32BE(revision % 2 ** 32, at + 4);
 }
 
-function indexPrefixLength(key: Bytes): number {
-  let length = key.length + 2;
-  for (const byte of key) if (byte === 0) length += 1;
-  if (length + revisionBytes > rowKeyBytesMax) {
-    throw new StoreError(
-      'TOO_LARGE',
-      `Cannot store a key of ${key.length} bytes: encoded it is longer than ${rowKeyBytesMax}`,
-    );
-  }
-  return length;
-}
-
-function writeIndexPrefix(row: Buffer, key: Bytes): number {
-  let at = 0;
-  for (const byte of key) {
-    row[at++] = byte;
-    if (byte === 0) row[at++] = 0xff;
-  }
-  row[at++] = 0;
-  row[at++] = 1;
-  return at;
-}
-
-/** A record as it is stored: checksum (left 0 here), fields, value. */
-export function encodeStoredRecord(buffer: GrowingBuffer, record: KeyRecord): void {
-  buffer.uint32(0);
-  encodeRecordFields(buffer, record);
-  buffer.bytes(record.value);
-}
-
-/** Checksum over a row's key and its value, whose first four bytes, the checksum's own place, count as zero. */
+/** Checksum over a row's key and its value without the checksum's own place. Large values may be LMDB's own memory. */
 function rowChecksum(key: Bytes, value: Bytes): number {
-  value[0] = 0;
-  value[1] = 0;
-  value[2] = 0;
-  value[3] = 0;
-  return crc32(value, crc32(key));
+  return crc32(value.subarray(checksumBytes), crc32(key));
 }
 
 /** Writes the checksum into its place. */
@@ -153,7 +111,7 @@ export function seal(key: Bytes, value: Buffer): Buffer {
   return value;
 }
 
-/** Throws CORRUPT unless the value is what was sealed under this key. The value is ours: its checksum is blanked. */
+/** Throws CORRUPT unless the value is what was sealed under this key. */
 export function verify(table: string, key: Bytes, value: Bytes): void {
   if (value.length >= checksumBytes) {
     const [a, b, c] = [value[0] as number, value[1] as number, value[2] as number];
@@ -164,36 +122,106 @@ export function verify(table: string, key: Bytes, value: Bytes): void {
   throw new StoreError('CORRUPT', `Cannot read row ${shown} of table "${table}": its checksum does not match`);
 }
 
-/** Decodes a verified record. `key` is the user's key; the value shares memory with `stored` unless it is left out. */
-export function decodeStoredRecord(key: Bytes, stored: Bytes, keysOnly: boolean): KeyRecord {
-  const cursor = new ByteCursor(stored, checksumBytes);
+/**
+ * A stored version: checksum, flags, links (previous, jump), then unless it is a deletion the record's fields and value.
+ * The head of the row has a fixed length, so that links are filled in where the version was packed.
+ */
+export const versionHeaderBytes = checksumBytes + 1 + 2 * revisionBytes;
+const previousAt = checksumBytes + 1;
+const jumpAt = previousAt + revisionBytes;
+
+const flags = { deleted: 1, previousDeleted: 2 } as const;
+
+/** What a version says of the versions before it. */
+export interface VersionLinks extends Links {
+  readonly previousDeleted: boolean;
+}
+
+/** Appends a version without links; its checksum is still to be sealed. */
+export function encodeVersion(buffer: GrowingBuffer, record: KeyRecord | null): void {
+  buffer.uint32(0);
+  buffer.byte(record === null ? flags.deleted : 0);
+  for (let i = 0; i < 4; i++) buffer.uint32(0);
+  if (record === null) return;
+  encodeRecordFields(buffer, record);
+  buffer.bytes(record.value);
+}
+
+export function writeLinks(stored: Buffer, links: VersionLinks): void {
+  if (links.previousDeleted) stored[checksumBytes] = (stored[checksumBytes] as number) | flags.previousDeleted;
+  writeRevision(stored, previousAt, links.previous);
+  writeRevision(stored, jumpAt, links.jump);
+}
+
+export function readLinks(stored: Bytes): VersionLinks {
+  const previousDeleted = ((stored[checksumBytes] as number) & flags.previousDeleted) !== 0;
+  return {
+    previous: readRevision(stored, previousAt),
+    jump: readRevision(stored, jumpAt),
+    previousDeleted,
+  };
+}
+
+export function isDeletion(stored: Bytes): boolean {
+  return ((stored[checksumBytes] as number) & flags.deleted) !== 0;
+}
+
+/** Decodes a verified version that is no deletion. The value shares memory with `stored` unless it is left out. */
+export function decodeVersion(key: Bytes, stored: Bytes, keysOnly: boolean): KeyRecord {
+  const cursor = new ByteCursor(stored, versionHeaderBytes);
   const createRevision = cursor.varint() as Revision;
   const modRevision = cursor.varint() as Revision;
   const version = cursor.varint();
   const lease = cursor.varint64();
-  const value = keysOnly ? stored.subarray(0, 0) : stored.subarray(cursor.at);
+  const value = keysOnly ? emptyBytes : stored.subarray(cursor.at);
   return { key, value, createRevision, modRevision, version, lease };
 }
 
-/** An `undo` value: checksum, flags, then the record that was replaced, as it was stored. */
-export interface UndoRow {
+/** What `heads` says of a key: its newest version without the value, and where its versions are. */
+export interface Head {
   readonly deleted: boolean;
-  /** Sealed under its `current` key; undefined when there was no key. */
-  readonly before: Bytes | undefined;
+  /** Zeros when it is deleted. */
+  readonly createRevision: Revision;
+  readonly version: number;
+  readonly lease: bigint;
+  readonly chain: Chain;
 }
 
-export const undoHeaderBytes = checksumBytes + 1;
-export const undoFlags = { deleted: 1, before: 2 } as const;
-
-/** The header's checksum covers the row's key and the flags; the record has its own. */
-export function sealUndo(key: Bytes, value: Buffer): Buffer {
-  seal(key, value.subarray(0, undoHeaderBytes));
-  return value;
+/** A stored head: checksum, flags, create revision, version, lease, length of the chain, its roots as differences. */
+export function encodeHead(buffer: GrowingBuffer, head: Head): void {
+  const { deleted, createRevision, version, lease, chain } = head;
+  buffer.uint32(0);
+  buffer.byte(deleted ? flags.deleted : 0);
+  buffer.varint(createRevision);
+  buffer.varint(version);
+  buffer.varint64(lease);
+  buffer.varint(chain.length);
+  let newer = 0;
+  for (const root of chain.roots) {
+    buffer.varint(newer === 0 ? root : newer - root);
+    newer = root;
+  }
 }
 
-export function decodeUndo(key: Bytes, value: Bytes): UndoRow {
-  verify('undo', key, value.subarray(0, undoHeaderBytes));
-  const flags = value[checksumBytes] as number;
-  const before = (flags & undoFlags.before) === 0 ? undefined : value.subarray(undoHeaderBytes);
-  return { deleted: (flags & undoFlags.deleted) !== 0, before };
+/** Decodes a verified head. */
+export function decodeHead(stored: Bytes): Head {
+  const cursor = new ByteCursor(stored, checksumBytes);
+  const deleted = (cursor.byte() & flags.deleted) !== 0;
+  const createRevision = cursor.varint() as Revision;
+  const version = cursor.varint();
+  const lease = cursor.varint64();
+  const length = cursor.varint();
+  const roots: Revision[] = [];
+  let newer = 0;
+  while (!cursor.done) {
+    const next = cursor.varint();
+    newer = newer === 0 ? next : newer - next;
+    roots.push(newer as Revision);
+  }
+  return { deleted, createRevision, version, lease, chain: { length, roots } };
+}
+
+/** Revision of the newest version; a head has one at least. */
+export function newestOf(head: Head): Revision {
+  return head.chain.roots[0] ?? noRevision;
 }

@@ -7,7 +7,7 @@ import type { ErrorCode } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { Command } from './command.js';
 import { type Operation, spaces } from './delta.js';
-import type { KeyRecord } from './store.js';
+import type { KeyState } from './store.js';
 
 /** The state that commands are judged by: everything staged so far. */
 export interface CommandView {
@@ -15,7 +15,8 @@ export interface CommandView {
   readonly compactedRevision: Revision;
   /** A checkpoint is staged, or its digest is not done yet. */
   readonly checkpointPending: boolean;
-  get(key: Bytes): KeyRecord | undefined;
+  /** The key's newest version; undefined when it does not exist. */
+  stateOf(key: Bytes): KeyState | undefined;
 }
 
 export type Outcome =
@@ -42,7 +43,7 @@ export function executeCommand(command: Command, view: CommandView): Outcome {
 }
 
 function add(command: { readonly key: Bytes; readonly value: Bytes }, view: CommandView): Outcome {
-  const current = view.get(checked(command.key));
+  const current = view.stateOf(checked(command.key));
   if (current !== undefined) {
     return failure('KEY_EXISTS', `Cannot add the key: it exists since revision ${current.createRevision}`);
   }
@@ -53,14 +54,14 @@ function set(
   command: { readonly key: Bytes; readonly value: Bytes; readonly expectedRevision?: Revision },
   view: CommandView,
 ): Outcome {
-  const current = view.get(checked(command.key));
+  const current = view.stateOf(checked(command.key));
   const expected = command.expectedRevision;
   if (expected !== undefined && expected !== (current?.modRevision ?? 0)) return mismatch(current, expected);
   return put(command.key, command.value, current, view.revision);
 }
 
 function remove(command: { readonly key: Bytes; readonly expectedRevision?: Revision }, view: CommandView): Outcome {
-  const current = view.get(checked(command.key));
+  const current = view.stateOf(checked(command.key));
   if (current === undefined) return failure('KEY_NOT_FOUND', 'Cannot delete the key: it does not exist');
   const expected = command.expectedRevision;
   if (expected !== undefined && expected !== current.modRevision) return mismatch(current, expected);
@@ -80,7 +81,7 @@ function compact(revision: Revision, view: CommandView): Outcome {
   return { type: 'effect', operation: { type: 'compactTo', revision } };
 }
 
-function put(key: Bytes, value: Bytes, current: KeyRecord | undefined, revision: Revision): Outcome {
+function put(key: Bytes, value: Bytes, current: KeyState | undefined, revision: Revision): Outcome {
   const operation: Operation = {
     type: 'put',
     space: spaces.user,
@@ -93,7 +94,7 @@ function put(key: Bytes, value: Bytes, current: KeyRecord | undefined, revision:
   return { type: 'effect', operation };
 }
 
-function mismatch(current: KeyRecord | undefined, expected: Revision): Outcome {
+function mismatch(current: KeyState | undefined, expected: Revision): Outcome {
   const actual = current === undefined ? 'the key does not exist' : `it is ${current.modRevision}`;
   return failure('REVISION_MISMATCH', `Expected mod revision ${expected}, but ${actual}`);
 }

@@ -6,14 +6,18 @@ import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { SpaceId } from './delta.js';
 
-/** The record of one version of a key. */
-export interface KeyRecord {
-  readonly key: Bytes;
-  readonly value: Bytes;
+/** What a command has to know of a key: everything but its bytes. */
+export interface KeyState {
   readonly createRevision: Revision;
   readonly modRevision: Revision;
   readonly version: number;
   readonly lease: bigint;
+}
+
+/** The record of one version of a key. */
+export interface KeyRecord extends KeyState {
+  readonly key: Bytes;
+  readonly value: Bytes;
 }
 
 /** Facts about the whole tree, changed only together with a flush. */
@@ -91,6 +95,8 @@ export interface TreeStore {
   readonly meta: TreeMeta;
   /** Newest flushed version at or below `at` (undefined = newest), undefined if absent or deleted then. */
   get(space: SpaceId, key: Bytes, at: Revision | undefined): KeyRecord | undefined;
+  /** Newest flushed version of a user's key without its value, undefined if absent or deleted: half the work of `get`. */
+  state(key: Bytes): KeyState | undefined;
   /** Visits in order until the callback returns false. Holds no transaction after it returns. */
   scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void;
   /**

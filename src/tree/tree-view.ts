@@ -4,11 +4,11 @@
 import type { Bytes } from '../shared/bytes.js';
 import { compareBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
-import type { SpaceId } from './delta.js';
+import { type SpaceId, spaces } from './delta.js';
 import { type Generation, versionAt } from './generation.js';
 import type { KeyText } from './key-text.js';
 import type { ChainCursor } from './sorted-chains.js';
-import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
+import type { KeyRecord, KeyState, TreeStore, VersionWrite } from './store.js';
 
 /** The committed layers of a tree. `generations` is newest first. */
 export interface Layers {
@@ -34,6 +34,15 @@ export function readCommitted(layers: Layers, space: SpaceId, key: Bytes, text: 
     if (chain !== undefined) return chain.newest.record ?? undefined;
   }
   return layers.store.get(space, key, undefined);
+}
+
+/** Newest committed version of a user's key without its value; `text` is the key's text. */
+export function readCommittedState(layers: Layers, key: Bytes, text: string): KeyState | undefined {
+  for (const generation of layers.generations) {
+    const chain = generation.chain(spaces.user, text);
+    if (chain !== undefined) return chain.newest.record ?? undefined;
+  }
+  return layers.store.state(key);
 }
 
 /** Visits the committed records of a range in key order until the callback returns false. */

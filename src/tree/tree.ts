@@ -26,9 +26,9 @@ import type {
 import { type ResolvedEntry, type ResolveSource, resolveEntry } from './resolve-entry.js';
 import { type SessionLimits, SessionTable } from './session-table.js';
 import { StagedLayer } from './staged-layer.js';
-import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
+import type { KeyState, TreeStore, VersionWrite } from './store.js';
 import { type ChangesResult, readChanges, readRange } from './tree-reads.js';
-import { readCommitted, scanCommitted } from './tree-view.js';
+import { readCommitted, readCommittedState, scanCommitted } from './tree-view.js';
 import { WatchHub } from './watch-hub.js';
 
 export interface TreeOptions extends SessionLimits {
@@ -213,11 +213,11 @@ export class Tree implements ReplicatedTree {
     return this.staged.size > 0 ? this.staged.revision : this.current;
   }
 
-  private readStaged(key: Bytes): KeyRecord | undefined {
+  private stagedState(key: Bytes): KeyState | undefined {
     const text = this.keyText(key);
     const staged = this.staged.size > 0 ? this.staged.newest(spaces.user, text) : undefined;
     if (staged !== undefined) return staged.record ?? undefined;
-    return readCommitted(this.layers, spaces.user, key, text);
+    return readCommittedState(this.layers, key, text);
   }
 
   /** The answer to a request that was seen before or may have been; undefined: execute it. */
@@ -347,7 +347,7 @@ export class Tree implements ReplicatedTree {
       get checkpointPending(): boolean {
         return tree.staged.hasCheckpoint || tree.flusher.checkpointsPending > 0;
       },
-      get: (key) => tree.readStaged(key),
+      stateOf: (key) => tree.stagedState(key),
     };
   }
 

@@ -133,10 +133,43 @@ function undoLayout(root: RootDatabase<Buffer, Buffer>): Layout {
   };
 }
 
+const headBytes = 24;
+const revisionLength = 8;
+
+/** heads: key -> where its newest version is, small rows; versions: revision -> key, its previous revision, record. */
+function headsLayout(root: RootDatabase<Buffer, Buffer>): Layout {
+  const heads = table(root, 'heads');
+  const versions = table(root, 'versions');
+  return {
+    put(key, revision, record) {
+      const head = Buffer.alloc(headBytes);
+      const old = heads.getBinary(key);
+      if (old !== undefined) old.copy(head, revisionLength, 0, revisionLength);
+      const at = revisionBytes(revision);
+      at.copy(head);
+      heads.put(key, head);
+      versions.putSync(at, Buffer.concat([head.subarray(revisionLength, 2 * revisionLength), key, record]), {
+        append: true,
+      });
+    },
+    get(key) {
+      const head = heads.getBinary(key);
+      return head === undefined ? undefined : versions.getBinary(head.subarray(0, revisionLength));
+    },
+    compact(from, rows) {
+      const range = { start: revisionBytes(from), end: revisionBytes(from + rows) };
+      const replaced: Buffer[] = [];
+      for (const { value } of versions.getRange(range)) replaced.push(Buffer.from(value.subarray(0, revisionLength)));
+      for (const row of replaced.sort(Buffer.compare)) versions.remove(row);
+    },
+  };
+}
+
 const layouts: Readonly<Record<string, (root: RootDatabase<Buffer, Buffer>) => Layout>> = {
   moved: movedLayout,
   single: singleLayout,
   undo: undoLayout,
+  heads: headsLayout,
 };
 
 function anonymousMegabytes(): number {
