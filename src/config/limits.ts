@@ -1,7 +1,7 @@
 // Every bound of the server, by name. Past a bound the caller gets a clear error; nothing grows without one.
 
 export const limits = {
-  /** User keys, bytes. LMDB takes 1978 encoded bytes; escaping can double a key. */
+  /** User keys, bytes. LMDB takes keys of 1978 bytes, with a revision and a space in front of ours. */
   keyBytesMax: 900,
   /** User values, bytes. */
   valueBytesMax: 1.5 * 2 ** 20,

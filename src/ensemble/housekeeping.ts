@@ -43,7 +43,7 @@ export class Housekeeping {
 
   /** Something was applied. */
   applied(): void {
-    if (!this.flushing && this.host.tree.overlayBytes >= this.host.config.limits.overlayFlushBytes) this.flush();
+    if (!this.flushing && this.host.tree.flushDue) this.flush(false);
   }
 
   tick(nowMs: number): void {
@@ -51,7 +51,7 @@ export class Housekeeping {
     if (this.refusal() !== null && nowMs >= this.handOverAtMs) this.handOver('its disk is full');
     if (tree.flushedZxid >= tree.appliedZxid) this.dirtySinceMs = null;
     else if (this.dirtySinceMs === null) this.dirtySinceMs = nowMs;
-    else if (nowMs - this.dirtySinceMs >= this.host.config.timing.flushIntervalMs) this.flush();
+    else if (nowMs - this.dirtySinceMs >= this.host.config.timing.flushIntervalMs) this.flush(true);
   }
 
   logPressure(full: boolean): void {
@@ -65,13 +65,14 @@ export class Housekeeping {
     return this.logFull || this.storeFull ? failure('NO_SPACE', 'the disk of the leader is full') : null;
   }
 
-  private flush(): void {
+  /** What is full is flushed whole; `force` flushes the rest too. */
+  private flush(force: boolean): void {
     const nowMs = this.host.nowMs();
     if (this.flushing || nowMs < this.retryAtMs) return;
     this.flushing = true;
     this.dirtySinceMs = null;
     this.host.tree.flush({
-      force: true,
+      force,
       done: (error) => {
         this.flushing = false;
         if (error === null) this.flushed();
@@ -91,6 +92,7 @@ export class Housekeeping {
     const base = log.trim(this.host.tree.flushedZxid, this.host.config.limits.logRetainBytesMax);
     if (base > before) this.host.trimmed(base);
     this.host.flushed();
+    if (this.host.tree.flushDue) this.flush(false);
   }
 
   private full(reason: string): void {

@@ -39,6 +39,10 @@ export class GrowingBuffer {
 
   /** An unsigned 64-bit number. */
   varint64(value: bigint): void {
+    if (value === 0n) {
+      this.byte(0);
+      return;
+    }
     this.reserve(10);
     let rest = value;
     while (rest > 0x7fn) {
@@ -175,6 +179,10 @@ export class ByteCursor {
   }
 
   varint64(): bigint {
+    if (this.at < this.end && this.source[this.at] === 0) {
+      this.at += 1;
+      return 0n;
+    }
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const next = this.byte();

@@ -16,7 +16,7 @@ import {
   readCompacted,
   sessionKey,
 } from './lmdb-meta.js';
-import { appendRow, type LmdbTables } from './lmdb-tables.js';
+import { appendRow, type LmdbTables, type Table } from './lmdb-tables.js';
 import { readHead } from './lmdb-tree-reads.js';
 import type { CompactProgress } from './lmdb-writer-messages.js';
 import { decodeKeyRecord, decodeSession, encodeSession } from './tree-image.js';
@@ -140,6 +140,7 @@ export class LmdbTreeWriter {
   /** Versions come by space and key; the head of each key is written once. */
   private writeVersions(versions: PackedVersions): void {
     const added: PackedVersion[] = [];
+    const last = lastKey(this.tables.heads);
     let writing: { readonly row: Buffer; head: Head | undefined } | null = null;
     for (let version = versions.next(); version !== undefined; version = versions.next()) {
       const { space, headKey: row, stored } = version;
@@ -148,13 +149,13 @@ export class LmdbTreeWriter {
         continue;
       }
       if (writing === null || !sameKey(writing.row, row)) {
-        if (writing?.head !== undefined) this.writeHead(writing.row, writing.head);
+        if (writing?.head !== undefined) this.writeHead(writing.row, writing.head, last);
         writing = { row, head: readHead(this.tables, row) };
       }
       writing.head = linkVersion(version, writing.head);
       added.push(version);
     }
-    if (writing?.head !== undefined) this.writeHead(writing.row, writing.head);
+    if (writing?.head !== undefined) this.writeHead(writing.row, writing.head, last);
     // In order of revision they only ever grow the table at its end.
     added.sort((a, b) => a.modRevision - b.modRevision || Buffer.compare(a.headKey, b.headKey));
     for (const version of added) {
@@ -163,10 +164,13 @@ export class LmdbTreeWriter {
     }
   }
 
-  private writeHead(row: Buffer, head: Head): void {
+  /** `last` is the last key of the table before these writes, which come in order. */
+  private writeHead(row: Buffer, head: Head, last: Buffer | undefined): void {
     this.scratch.clear();
     encodeHead(this.scratch, head);
-    void this.tables.heads.put(row, seal(row, this.scratch.view()));
+    const stored = seal(row, this.scratch.view());
+    if (last === undefined || Buffer.compare(row, last) > 0) appendRow(this.tables.heads, row, stored);
+    else void this.tables.heads.put(row, stored);
   }
 
   private writeRecord(row: Buffer, stored: Buffer): void {
@@ -216,6 +220,11 @@ export class LmdbTreeWriter {
     });
     loading.clear();
   }
+}
+
+function lastKey(table: Table): Buffer | undefined {
+  for (const key of table.getKeys({ reverse: true, limit: 1 })) return key;
+  return undefined;
 }
 
 /** Fills in the links of a version that follows what `head` says; gives the head with it. */

@@ -187,9 +187,17 @@ export interface Head {
   readonly chain: Chain;
 }
 
-/** A stored head: checksum, flags, create revision, version, lease, length of the chain, its roots as differences. */
+/** Every head takes this at least, so that it keeps its place in its page when its key is written again and again. */
+const headBytesMin = 24;
+const zeros = Buffer.alloc(headBytesMin);
+
+/**
+ * A stored head: checksum, flags, create revision, version, lease, length of the chain, its roots as differences (none of
+ * which is 0), zeros.
+ */
 export function encodeHead(buffer: GrowingBuffer, head: Head): void {
   const { deleted, createRevision, version, lease, chain } = head;
+  const start = buffer.length;
   buffer.uint32(0);
   buffer.byte(deleted ? flags.deleted : 0);
   buffer.varint(createRevision);
@@ -201,6 +209,8 @@ export function encodeHead(buffer: GrowingBuffer, head: Head): void {
     buffer.varint(newer === 0 ? root : newer - root);
     newer = root;
   }
+  const bytes = buffer.length - start;
+  if (bytes < headBytesMin) buffer.bytes(zeros.subarray(bytes));
 }
 
 /** Decodes a verified head. */
@@ -215,6 +225,7 @@ export function decodeHead(stored: Bytes): Head {
   let newer = 0;
   while (!cursor.done) {
     const next = cursor.varint();
+    if (next === 0) break;
     newer = newer === 0 ? next : newer - next;
     roots.push(newer as Revision);
   }

@@ -92,6 +92,8 @@ export interface ReplicatedTree {
   readonly compactedRevision: Revision;
   /** Bytes held by the committed layer; past `overlayBytesMax` the driver refuses new commands until a flush ends. */
   readonly overlayBytes: number;
+  /** Enough was applied for a flush, which has not ended. */
+  readonly flushDue: boolean;
   /** Last zxid staged, or applied when nothing is staged. */
   readonly stagedZxid: Zxid;
 

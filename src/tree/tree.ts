@@ -97,6 +97,10 @@ export class Tree implements ReplicatedTree {
     return this.frozenBytes + this.collecting.bytes;
   }
 
+  get flushDue(): boolean {
+    return this.layers.generations.length > 1;
+  }
+
   get stagedZxid(): Zxid {
     return this.staged.size > 0 ? this.staged.lastZxid : this.applied;
   }
