@@ -13,6 +13,7 @@ import { openNodeStorage } from '../storage/node-storage.js';
 import { UdpElectionNetwork } from '../transport/election-network.js';
 import { TcpPeerNetwork } from '../transport/peer-network.js';
 import { ClientPort } from './client-port.js';
+import { nativeKeyText } from './native-key-text.js';
 import { NodeScheduler } from './node-scheduler.js';
 
 export interface RunningServer {
@@ -70,6 +71,7 @@ export async function startServer({ config, log, onHalt }: ServerOptions): Promi
     seed: randomBytes(6).readUIntBE(0, 6),
     newEnsembleId: randomBytes(16).toString('hex') as EnsembleId,
     onHalt,
+    keyText: nativeKeyText,
   });
   const service = createStoreService(ensemble, { scheduler, limits: config.limits });
   const clientPort = new ClientPort({ service, config, log });

@@ -1,11 +1,18 @@
 // Reads of the LMDB tables: newest and older versions of keys, ranges, history. Every row is verified; nothing returned
 // shares memory with LMDB. A call sees one transaction and holds none when it returns.
 
-import type { Bytes } from '../shared/bytes.js';
+import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { HistoryRange, KeyRecord, KeyState, StoreRange, VersionWrite } from '../tree/store.js';
+import {
+  type HistoryRange,
+  type KeyRecord,
+  type KeyState,
+  type StoreRange,
+  type VersionWrite,
+  withoutValue,
+} from '../tree/store.js';
 import { readCompacted } from './lmdb-meta.js';
 import { copyRow, type LmdbTables, type ReadTransaction, readRow } from './lmdb-tables.js';
 import type { UserVersion } from './tree-image.js';
@@ -91,17 +98,15 @@ function scanHeads(
     const newest = newestOf(head);
     if (at === undefined || newest <= at) {
       if (head.deleted) continue;
-      if (!visit(keysOnly ? { key, value: noValue, ...stateOf(head) } : recordOf(tables, row, key, newest))) return;
+      if (!visit(keysOnly ? { key, value: emptyBytes, ...stateOf(head) } : recordOf(tables, row, key, newest))) return;
       continue;
     }
     const revision = revisionAt(tables, row, head, at);
     if (revision === noRevision) continue;
     const record = recordOf(tables, row, key, revision);
-    if (!visit(keysOnly ? { ...record, value: noValue } : record)) return;
+    if (!visit(keysOnly ? withoutValue(record) : record)) return;
   }
 }
-
-const noValue: Bytes = new Uint8Array(0);
 
 /** Changes of revisions above `compacted`; those at or below it are no history any more, even where they are current. */
 export function readHistory(

@@ -6,16 +6,17 @@ import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type {
-  FlushBatch,
-  HistoryRange,
-  KeyRecord,
-  KeyState,
-  SessionRecord,
-  StoreImage,
-  StoreRange,
-  TreeMeta,
-  VersionWrite,
+import {
+  type FlushBatch,
+  type HistoryRange,
+  type KeyRecord,
+  type KeyState,
+  type SessionRecord,
+  type StoreImage,
+  type StoreRange,
+  type TreeMeta,
+  type VersionWrite,
+  withoutValue,
 } from '../tree/store.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
 import { MemoryTreeContent } from './memory-tree-content.js';
@@ -99,7 +100,7 @@ export class MemoryTreeStore implements OpenedTreeStore {
 
   scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void {
     for (const record of this.content.range(space, range.from, range.to, range.at)) {
-      if (!visit(range.keysOnly ? { ...record, value: emptyKey } : record)) return;
+      if (!visit(range.keysOnly ? withoutValue(record) : record)) return;
     }
   }
 

@@ -11,18 +11,30 @@ const ownBytesMin = 16 * 1024;
 export class Arena {
   private slab: Uint8Array = emptyBytes;
   private used = 0;
+  /** Where `reserve` made room, until it is called again. */
+  memory: Uint8Array = emptyBytes;
+  at = 0;
 
-  copy(source: Bytes): Bytes {
-    const length = source.length;
-    if (length === 0) return emptyBytes;
-    if (length >= ownBytesMin) return new Uint8Array(source);
+  /** Makes room for this many bytes at `at` in `memory`. */
+  reserve(length: number): void {
+    if (length >= ownBytesMin) {
+      this.memory = new Uint8Array(length);
+      this.at = 0;
+      return;
+    }
     if (this.used + length > this.slab.length) {
       this.slab = new Uint8Array(slabBytes);
       this.used = 0;
     }
-    const at = this.used;
-    this.used = at + length;
-    const target = this.slab.subarray(at, at + length);
+    this.memory = this.slab;
+    this.at = this.used;
+    this.used += length;
+  }
+
+  copy(source: Bytes): Bytes {
+    if (source.length === 0) return emptyBytes;
+    this.reserve(source.length);
+    const target = this.memory.subarray(this.at, this.at + source.length);
     target.set(source);
     return target;
   }

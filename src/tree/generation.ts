@@ -4,6 +4,7 @@
 import type { ClientId, Revision } from '../shared/ids.js';
 import type { SpaceId } from './delta.js';
 import { spaces } from './delta.js';
+import { byteLengthOf } from './resolve-entry.js';
 import type { SessionTable } from './session-table.js';
 import { type KeyChain, SortedChains } from './sorted-chains.js';
 import type { SessionRecord, TreeMeta, VersionWrite } from './store.js';
@@ -56,7 +57,7 @@ export class Generation {
     const isUser = version.space === spaces.user;
     const layer = isUser ? this.user : this.system;
     const chain = layer.chains.get(text);
-    this.bytes += versionBytes(version);
+    this.bytes += byteLengthOf(version) + versionOverheadBytes;
     this.versionCount += 1;
     if (isUser) this.history.push(version);
     if (chain === undefined) {
@@ -116,11 +117,6 @@ export class Generation {
   private layer(space: SpaceId): SpaceLayer {
     return space === spaces.user ? this.user : this.system;
   }
-}
-
-export function versionBytes(version: VersionWrite): number {
-  const record = version.record;
-  return version.key.length + (record === null ? 0 : record.value.length) + versionOverheadBytes;
 }
 
 /** Newest version at or below `at` (undefined = newest); undefined when this chain has none that old. */

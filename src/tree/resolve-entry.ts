@@ -72,29 +72,60 @@ function putVersion(put: Extract<Operation, { type: 'put' }>, modRevision: Revis
   return new PutVersion(put, arena, modRevision);
 }
 
-/** A version that is its own record: the overlay holds very many of them. */
+/**
+ * A version that is its own record. The overlay holds very many of them, so that key and value are views made when they
+ * are asked for: an object that lives is what the garbage collector pays for.
+ */
 class PutVersion implements VersionWrite, KeyRecord {
   readonly space: SpaceId;
-  readonly key: Bytes;
-  readonly value: Bytes;
   readonly createRevision: Revision;
   readonly modRevision: Revision;
   readonly version: number;
   readonly lease: bigint;
+  private readonly memory: Uint8Array;
+  private readonly at: number;
+  private readonly keyBytes: number;
+  private readonly valueBytes: number;
 
   constructor(put: Extract<Operation, { type: 'put' }>, arena: Arena, modRevision: Revision) {
+    const { key, value } = put;
     this.space = put.space;
-    this.key = arena.copy(put.key);
-    this.value = arena.copy(put.value);
     this.createRevision = put.createRevision;
     this.modRevision = modRevision;
     this.version = put.version;
     this.lease = put.lease;
+    arena.reserve(key.length + value.length);
+    this.memory = arena.memory;
+    this.at = arena.at;
+    this.keyBytes = key.length;
+    this.valueBytes = value.length;
+    this.memory.set(key, this.at);
+    this.memory.set(value, this.at + key.length);
+  }
+
+  get key(): Bytes {
+    return this.memory.subarray(this.at, this.at + this.keyBytes);
+  }
+
+  get value(): Bytes {
+    const at = this.at + this.keyBytes;
+    return this.memory.subarray(at, at + this.valueBytes);
+  }
+
+  get byteLength(): number {
+    return this.keyBytes + this.valueBytes;
   }
 
   get record(): KeyRecord {
     return this;
   }
+}
+
+/** Bytes of a version's key and value. */
+export function byteLengthOf(version: VersionWrite): number {
+  if (version instanceof PutVersion) return version.byteLength;
+  const { key, record } = version;
+  return key.length + (record === null ? 0 : record.value.length);
 }
 
 function deletion(space: SpaceId, key: Bytes, modRevision: Revision): VersionWrite {

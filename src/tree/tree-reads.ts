@@ -2,12 +2,12 @@
 // bytes and rows; what does not fit is named so that the caller can go on.
 
 import type { Bytes } from '../shared/bytes.js';
-import { compareBytes, emptyBytes, equalBytes } from '../shared/bytes.js';
+import { compareBytes, equalBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import { spaces } from './delta.js';
 import type { Generation } from './generation.js';
 import type { RangeRequest, RangeResult, ReplicatedTree, WatchEvent, WatchRequest } from './replicated-tree.js';
-import type { KeyRecord, VersionWrite } from './store.js';
+import { type KeyRecord, type VersionWrite, withoutValue } from './store.js';
 import { type Layers, scanCommitted } from './tree-view.js';
 import { eventOf } from './watch-hub.js';
 
@@ -34,7 +34,7 @@ export function readRange(layers: Layers, readable: ReadableRevisions, request: 
       return false;
     }
     bytes += record.key.length + (keysOnly ? 0 : record.value.length);
-    records.push(keysOnly && record.value.length > 0 ? { ...record, value: emptyBytes } : record);
+    records.push(keysOnly ? withoutValue(record) : record);
     return true;
   });
   return { type: 'range', records, next, revision: at ?? revision };
