@@ -18,11 +18,11 @@ export const limits = {
   batchesInFlightMax: 4,
   /** Commands waiting for the leader's prepare. */
   prepareQueueMax: 16384,
-  /** Committed and not flushed, bytes: flush starts at the first, writes are refused past the second. */
+  /** Committed and not flushed, bytes: a flush is cut at the first, writes wait past the second. */
   overlayFlushBytes: 16 * 2 ** 20,
   overlayBytesMax: 64 * 2 ** 20,
-  /** Versions in one flush, history rows that one read of changes looks at, versions that one slice of compaction removes. */
-  overlayFlushVersions: 10_000,
+  /** Versions in one flush, history rows that one read of changes looks at, versions that one slice of compaction looks at. */
+  overlayFlushVersions: 20_000,
   historyRowsMax: 20_000,
   compactVersionsMax: 8_192,
   /** Unsent bytes on one peer link before the peer is dropped, and on one client connection before reading stops. */

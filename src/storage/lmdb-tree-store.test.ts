@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Revision } from '../shared/ids.js';
 import { SeededRandom } from '../shared/random.js';
 import { dataFileName } from './lmdb-tables.js';
 import { LmdbTreeStore } from './lmdb-tree-store.js';
@@ -69,18 +70,7 @@ describe('LmdbTreeStore', () => {
 
   it('a damaged record is an error when it is read, never a wrong value', async () => {
     const store = new LmdbTreeStore(directory);
-    await new Promise<void>((resolve, reject) => {
-      const key = Buffer.from('key');
-      const value = Buffer.from('a value that can be found in the file');
-      const modRevision = 2 as never;
-      const record = { key, value, createRevision: modRevision, modRevision, version: 1, lease: 0n };
-      const versions = [{ space: 1, key, modRevision, record }] as const;
-      const meta = { ...store.meta, revision: modRevision };
-      store.flush({ meta, versions, sessions: [], sessionsEvicted: [], byteLength: 0 }, (error) => {
-        if (error) reject(error);
-        else resolve();
-      });
-    });
+    await flushOne(store, 2, 'a value that can be found in the file');
     await close(store);
     const path = join(directory, dataFileName);
     const file = await readFile(path);
@@ -91,6 +81,36 @@ describe('LmdbTreeStore', () => {
     const digest = await new Promise<Error | null>((resolve) => damaged.digest((error) => resolve(error)));
     expect(digest).toMatchObject({ code: 'CORRUPT' });
     await close(damaged);
+  });
+
+  it('a version that a head speaks of and that is not there is an error, never an absent key', async () => {
+    const store = new LmdbTreeStore(directory);
+    await flushOne(store, 2, 'first');
+    await flushOne(store, 3, 'second');
+    await close(store);
+    const { openTables } = await import('./lmdb-tables.js');
+    const { headKey, versionKey } = await import('./tree-rows.js');
+    for (const lost of [2, 3]) {
+      const tables = openTables(directory);
+      await tables.versions.remove(versionKey(lost as Revision, headKey(1, Buffer.from('key'))));
+      await tables.root.close();
+      const damaged = new LmdbTreeStore(directory);
+      const read = (at: number | undefined): unknown => damaged.get(1, Buffer.from('key'), at as Revision | undefined);
+      expect(() => read(2)).toThrow(/version [23] is missing/);
+      if (lost === 3) expect(() => read(undefined)).toThrow(/version 3 is missing/);
+      await close(damaged);
+    }
+  });
+
+  it('appendRow() refuses a row that does not belong behind the last one', async () => {
+    const { appendRow, openTables } = await import('./lmdb-tables.js');
+    const tables = openTables(directory);
+    tables.root.transactionSync(() => appendRow(tables.heads, Buffer.from('b'), Buffer.from('1')));
+    expect(() =>
+      tables.root.transactionSync(() => appendRow(tables.heads, Buffer.from('a'), Buffer.from('1'))),
+    ).toThrow(/does not belong/);
+    expect([...tables.heads.getKeys()].map(String)).toEqual(['b']);
+    await tables.root.close();
   });
 
   it('open() refuses a tree of a newer format', async () => {
@@ -105,6 +125,21 @@ describe('LmdbTreeStore', () => {
     expect(() => new LmdbTreeStore(directory)).toThrow(/format version is 9, expected 1/);
   });
 });
+
+/** Puts "key" at a revision. */
+function flushOne(store: LmdbTreeStore, revision: number, value: string): Promise<void> {
+  const key = Buffer.from('key');
+  const modRevision = revision as Revision;
+  const record = { key, value: Buffer.from(value), createRevision: modRevision, modRevision, version: 1, lease: 0n };
+  const versions = [{ space: 1, key, modRevision, record }] as const;
+  const meta = { ...store.meta, revision: modRevision };
+  return new Promise((resolve, reject) => {
+    store.flush({ meta, versions, sessions: [], sessionsEvicted: [], byteLength: 0 }, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
 
 function startWriter(directory: string): ChildProcess {
   const program = ['--import', 'tsx', '--input-type=module', '-e', writerProgram];

@@ -115,7 +115,8 @@ export interface TreeStore {
   /** One at a time. Atomic, durable, with meta inside the same transaction; then reads see it. ENOSPC leaves the store as it was. */
   flush(batch: FlushBatch, done: (error: Error | null) => void): void;
   /**
-   * Removes versions not needed at or after `revision`, a bounded slice a call: `done` says whether more is left.
+   * Removes versions not needed at or after `revision`, looking at a bounded number a call: `done` says whether more is
+   * left.
    * Never runs beside a flush.
    */
   compactSlice(revision: Revision, versionsMax: number, done: (error: Error | null, more: boolean) => void): void;

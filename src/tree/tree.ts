@@ -34,13 +34,13 @@ import { WatchHub } from './watch-hub.js';
 export interface TreeOptions extends SessionLimits {
   /**
    * A generation is cut, and a flush due, when it holds this many bytes or this many versions. LMDB keeps every page that
-   * a flush touches in memory, up to one or two a version, so that the second bounds its memory whatever the keys.
+   * a flush touches in memory, up to one a version, so that the second bounds its memory whatever the keys.
    */
   readonly overlayFlushBytes: number;
   readonly overlayFlushVersions: number;
   /** History rows that one `changes` call looks at, matching or not. */
   readonly historyRowsMax: number;
-  /** Versions that one slice of compaction may remove. */
+  /** Versions that one slice of compaction looks at. */
   readonly compactVersionsMax: number;
   /** Runs the task after the current call has returned (Scheduler.defer). */
   readonly defer: (task: () => void) => void;

@@ -1,6 +1,6 @@
 // Measures table layouts for the tree store before one is chosen (docs/decisions/0001-table-layout.md): random overwrites
 // of preloaded keys in durable flushes, sequential inserts, reads, compaction. Prints one JSON line per run. Standalone:
-// npx tsx test/bench/table-layouts.ts [--keys N] [--layouts moved,single,undo] [--flushes 5000,20000] [--writes N]
+// npx tsx test/bench/table-layouts.ts [--keys N] [--layouts moved,single,undo,heads] [--flushes 5000,20000] [--writes N]
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -14,7 +14,7 @@ const { values: options } = parseArgs({
     keys: { type: 'string', default: '1000000' },
     writes: { type: 'string', default: '400000' },
     flushes: { type: 'string', default: '5000,20000,100000' },
-    layouts: { type: 'string', default: 'moved,single,undo' },
+    layouts: { type: 'string', default: 'moved,single,undo,heads' },
     directory: { type: 'string', default: tmpdir() },
   },
 });
