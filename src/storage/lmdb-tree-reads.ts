@@ -5,14 +5,7 @@ import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import {
-  type HistoryRange,
-  type KeyRecord,
-  type KeyState,
-  type StoreRange,
-  type VersionWrite,
-  withoutValue,
-} from '../tree/store.js';
+import type { HistoryRange, KeyRecord, KeyState, StoreRange, VersionWrite } from '../tree/store.js';
 import { readCompacted } from './lmdb-meta.js';
 import { copyRow, type LmdbTables, type ReadTransaction, readRow } from './lmdb-tables.js';
 import type { UserVersion } from './tree-image.js';
@@ -88,7 +81,7 @@ export function scan(
 function scanHeads(
   tables: LmdbTables,
   rows: { readonly start: Buffer; readonly end: Buffer },
-  { at, keysOnly }: StoreRange,
+  { at, keysOnly = false }: StoreRange,
   visit: (record: KeyRecord) => boolean,
 ): void {
   for (const { key: row, value } of tables.heads.getRange(rows)) {
@@ -103,8 +96,7 @@ function scanHeads(
     }
     const revision = revisionAt(tables, row, head, at);
     if (revision === noRevision) continue;
-    const record = recordOf(tables, row, key, revision);
-    if (!visit(keysOnly ? withoutValue(record) : record)) return;
+    if (!visit(recordOf(tables, row, key, revision, { keysOnly }))) return;
   }
 }
 
@@ -178,18 +170,18 @@ function readVersionLinks(
 }
 
 /** The record of a version that is known to be there. */
-export function recordOf(
+function recordOf(
   tables: LmdbTables,
   row: Buffer,
   key: Bytes,
   revision: Revision,
-  transaction?: ReadTransaction,
+  { keysOnly = false, transaction }: { readonly keysOnly?: boolean; readonly transaction?: ReadTransaction } = {},
 ): KeyRecord {
   const versionRow = tables.lookupKeys.version(revision, row);
   const stored = copyRow(tables.versions, versionRow, transaction);
   if (stored === undefined) throw missing(row, revision);
   verify('versions', versionRow, stored);
-  return decodeVersion(key, stored, false);
+  return decodeVersion(key, stored, keysOnly);
 }
 
 /** Every current record of the replicated spaces, in order, as one transaction sees them. */
@@ -202,7 +194,7 @@ export function* currentRecords(
     verify('heads', row, value);
     const head = decodeHead(value);
     if (head.deleted) continue;
-    yield { space: userSpace, record: recordOf(tables, row, row.subarray(1), newestOf(head), transaction) };
+    yield { space: userSpace, record: recordOf(tables, row, row.subarray(1), newestOf(head), { transaction }) };
   }
   yield* otherRecords(tables, transaction);
   return undefined;

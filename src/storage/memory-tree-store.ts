@@ -6,17 +6,16 @@ import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import {
-  type FlushBatch,
-  type HistoryRange,
-  type KeyRecord,
-  type KeyState,
-  type SessionRecord,
-  type StoreImage,
-  type StoreRange,
-  type TreeMeta,
-  type VersionWrite,
-  withoutValue,
+import type {
+  FlushBatch,
+  HistoryRange,
+  KeyRecord,
+  KeyState,
+  SessionRecord,
+  StoreImage,
+  StoreRange,
+  TreeMeta,
+  VersionWrite,
 } from '../tree/store.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
 import { MemoryTreeContent } from './memory-tree-content.js';
@@ -276,6 +275,10 @@ export class MemoryTreeStore implements OpenedTreeStore {
       throw error;
     }
   }
+}
+
+function withoutValue({ key, createRevision, modRevision, version, lease }: KeyRecord): KeyRecord {
+  return { key, value: emptyKey, createRevision, modRevision, version, lease };
 }
 
 function loadedMeta(loading: { readonly meta: TreeMeta | null }): TreeMeta {

@@ -1,7 +1,7 @@
 // The store port: what the tree needs of the disk under it. LMDB implements it (src/storage/lmdb-tree-store.ts), and an
 // in-memory twin for the simulator. Reads are synchronous; a flush reports by callback and is atomic and durable.
 
-import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { SpaceId } from './delta.js';
@@ -14,16 +14,10 @@ export interface KeyState {
   readonly lease: bigint;
 }
 
-/** The record of one version of a key. */
+/** The record of one version of a key. It may be made of accessors: spreading it would lose them. */
 export interface KeyRecord extends KeyState {
   readonly key: Bytes;
   readonly value: Bytes;
-}
-
-/** The record as reads of keys only give it. (A record may be made of accessors, so that spreading it loses them.) */
-export function withoutValue(record: KeyRecord): KeyRecord {
-  const { key, createRevision, modRevision, version, lease } = record;
-  return { key, value: emptyBytes, createRevision, modRevision, version, lease };
 }
 
 /** Facts about the whole tree, changed only together with a flush. */

@@ -2,12 +2,12 @@
 // bytes and rows; what does not fit is named so that the caller can go on.
 
 import type { Bytes } from '../shared/bytes.js';
-import { compareBytes, equalBytes } from '../shared/bytes.js';
+import { compareBytes, emptyBytes, equalBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import { spaces } from './delta.js';
 import type { Generation } from './generation.js';
 import type { RangeRequest, RangeResult, ReplicatedTree, WatchEvent, WatchRequest } from './replicated-tree.js';
-import { type KeyRecord, type VersionWrite, withoutValue } from './store.js';
+import type { KeyRecord, VersionWrite } from './store.js';
 import { type Layers, scanCommitted } from './tree-view.js';
 import { eventOf } from './watch-hub.js';
 
@@ -38,6 +38,10 @@ export function readRange(layers: Layers, readable: ReadableRevisions, request: 
     return true;
   });
   return { type: 'range', records, next, revision: at ?? revision };
+}
+
+function withoutValue({ key, createRevision, modRevision, version, lease }: KeyRecord): KeyRecord {
+  return { key, value: emptyBytes, createRevision, modRevision, version, lease };
 }
 
 export interface ChangesRequest {
