@@ -212,6 +212,10 @@ describe('loadNodeConfig()', () => {
     expect(refusalOf(gometa, {}, { 'request-addr': 'nowhere' })).toContain('(set by --request-addr)');
   });
 
+  it('suggests nothing for a key that is like no other', () => {
+    expect(refusalOf({ ...gometa, Frobnicate: 1 })).toMatch(/Frobnicate is not a known key$/);
+  });
+
   it('says that a file is missing', () => {
     expect(() => loadNodeConfig({ file: join(directory, 'none.json') })).toThrow(/none.json": there is no such file/);
   });

@@ -28,11 +28,24 @@ export function nearestKey(word: string, known: readonly string[]): string | und
   let nearest: string | undefined;
   let nearestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
+    const mistakesMax = mistakesMaxOf(word, candidate);
+    // Comparing costs the product of both lengths: what cannot be near is not compared.
+    if (Math.abs(word.length - candidate.length) > mistakesMax) continue;
     const distance = editDistance(word, candidate);
-    if (distance < nearestDistance) {
-      nearest = candidate;
-      nearestDistance = distance;
-    }
+    if (distance > mistakesMax || distance >= nearestDistance) continue;
+    nearest = candidate;
+    nearestDistance = distance;
   }
   return nearest;
+}
+
+/** Letters that one word must have at least to be taken as the beginning of another, and the least part of it. */
+const beginningLeast = { letters: 3, share: 1 / 3 };
+
+/** A third of the letters may be wrong, as with more almost any word is near some other; a beginning may lack its end. */
+function mistakesMaxOf(left: string, right: string): number {
+  const [short = '', long = ''] = [left.toLowerCase(), right.toLowerCase()].sort((a, b) => a.length - b.length);
+  const isBeginning =
+    short.length >= Math.max(beginningLeast.letters, beginningLeast.share * long.length) && long.startsWith(short);
+  return isBeginning ? long.length - short.length : Math.floor(long.length / 3);
 }

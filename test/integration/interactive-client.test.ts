@@ -86,6 +86,7 @@ test('mistakes are answered and the dialogue goes on', async () => {
     'x',
     '1',
     'Gte',
+    'frobnicate',
     'Add',
     'k',
     'v',
@@ -105,6 +106,7 @@ test('mistakes are answered and the dialogue goes on', async () => {
   expect(code).toBe(0);
   expect(stdout.match(/Error : Invalid argument: expected a number in 0\.\.2/g)).toHaveLength(2);
   expect(stdout).toContain('Error : Unknown command Gte: did you mean Get?');
+  expect(stdout).toContain('Error : Unknown command frobnicate: help lists the commands\n');
   expect(stdout).toContain('"lots" is not a number');
   expect(stdout).toContain('The key is empty');
   expect(stdout).toContain('Expected a number in 0..2');

@@ -86,7 +86,7 @@ export class ReplCommands {
       case 'help':
         return print(table(help.map(([usage, meaning]) => [usage, meaning])).trimEnd());
       default:
-        return print(`Error : Unknown command ${word}: did you mean ${nearestKey(word, names) ?? 'help'}?`);
+        return print(`Error : Unknown command ${word}: ${suggestionFor(word)}`);
     }
   }
 
@@ -207,6 +207,11 @@ export class ReplCommands {
     client.usePeer(index);
     print(`Using ${peers[index] ?? ''}`);
   }
+}
+
+function suggestionFor(word: string): string {
+  const nearest = nearestKey(word, names);
+  return nearest === undefined ? 'help lists the commands' : `did you mean ${nearest}?`;
 }
 
 function repetitionOf(text: string): number {
