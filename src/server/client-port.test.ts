@@ -144,7 +144,7 @@ describe('HTTP', () => {
     const url = `http://127.0.0.1:${port.boundPort}`;
     const healthy = await fetch(`${url}/healthz`);
     expect(healthy.status).toBe(200);
-    expect(await healthy.json()).toMatchObject({ serving: true, role: 'leading', revision: 1 });
+    expect(await healthy.json()).toMatchObject({ serving: true, role: 'leader', revision: 1 });
     node.serving = false;
     expect((await fetch(`${url}/healthz`)).status).toBe(503);
     expect((await fetch(`${url}/healthz`, { method: 'HEAD' })).status).toBe(503);

@@ -9,7 +9,15 @@ import type { Revision, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tree/replicated-tree.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
-import type { ReadOptions, StoreService, WatchHandle, WatchSink, WatchStart } from './store-service.js';
+import type {
+  MemberRole,
+  MemberStatus,
+  ReadOptions,
+  StoreService,
+  WatchHandle,
+  WatchSink,
+  WatchStart,
+} from './store-service.js';
 import { StoreWatch } from './store-watch.js';
 import { FairWatchTurns } from './watch-turns.js';
 
@@ -112,8 +120,9 @@ class NodeStoreService implements StoreService {
     return this.node.onBroadcast(listener);
   }
 
-  status(): NodeStatus {
-    return this.node.status();
+  status(): MemberStatus {
+    const status = this.node.status();
+    return { ...status, role: memberRoles[status.role] };
   }
 
   digest(done: (error: StoreError | null, result: DigestResult | null) => void): void {
@@ -179,6 +188,12 @@ class NodeStoreService implements StoreService {
     });
   }
 }
+
+const memberRoles = {
+  looking: 'looking',
+  following: 'follower',
+  leading: 'leader',
+} as const satisfies Record<NodeStatus['role'], MemberRole>;
 
 /** Bytes that a record costs in an answer beside its key and value. */
 const recordOverheadBytes = 64;

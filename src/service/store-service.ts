@@ -53,6 +53,13 @@ export interface WatchHandle {
   cancel(): void;
 }
 
+/** The role in the words that every front end says to its clients. */
+export type MemberRole = 'looking' | 'follower' | 'leader';
+
+export interface MemberStatus extends Omit<NodeStatus, 'role'> {
+  readonly role: MemberRole;
+}
+
 export interface StoreService {
   /** What this node has applied: zxid and revision of its state, for the heads of answers. */
   readonly appliedZxid: Zxid;
@@ -71,7 +78,7 @@ export interface StoreService {
   readonly openWatches: number;
   broadcast(payload: Bytes, timeoutMs: number, done: (error: StoreError | null) => void): void;
   onBroadcast(listener: (payload: Bytes) => void): () => void;
-  status(): NodeStatus;
+  status(): MemberStatus;
   /** This node's digest; proposes nothing. */
   digest(done: (error: StoreError | null, result: DigestResult | null) => void): void;
   digestAll(

@@ -1,6 +1,6 @@
 // Protocol-neutral results as frames of the native protocol. Pure: it knows no connection and sends nothing.
 
-import type { NodeStatus } from '../../ensemble/ensemble-node.js';
+import type { MemberStatus } from '../../service/store-service.js';
 import { emptyBytes } from '../../shared/bytes.js';
 import type { Revision, ServerId } from '../../shared/ids.js';
 import type { CommandResult } from '../../tree/command.js';
@@ -43,20 +43,15 @@ export function listPayload(records: readonly KeyRecord[], next: Uint8Array | un
   return { type: 'list', records, next: next ?? emptyBytes };
 }
 
-export function statusPayload(status: NodeStatus): NativePayload {
+export function statusPayload(status: MemberStatus): NativePayload {
   return { type: 'status', status: nativeStatusOf(status) };
 }
 
-const roleNames = { looking: 'looking', following: 'follower', leading: 'leader' } as const satisfies Record<
-  NodeStatus['role'],
-  NativeStatus['role']
->;
-
-function nativeStatusOf(status: NodeStatus): NativeStatus {
+function nativeStatusOf(status: MemberStatus): NativeStatus {
   return {
     id: status.id,
     ensembleId: status.ensembleId ?? '',
-    role: roleNames[status.role],
+    role: status.role,
     epoch: status.epoch,
     leader: status.leader ?? 0,
     serving: status.serving,
