@@ -146,7 +146,9 @@ describe('HTTP', () => {
     expect(healthy.status).toBe(200);
     expect(await healthy.json()).toMatchObject({ serving: true, role: 'leader', revision: 1 });
     node.serving = false;
-    expect((await fetch(`${url}/healthz`)).status).toBe(503);
+    const unwell = await fetch(`${url}/healthz`);
+    expect(unwell.status).toBe(503);
+    expect(await unwell.json()).toMatchObject({ serving: false, role: 'looking' });
     expect((await fetch(`${url}/healthz`, { method: 'HEAD' })).status).toBe(503);
     expect((await fetch(`${url}/healthz`, { method: 'POST', body: 'x' })).status).toBe(405);
     expect((await fetch(`${url}/nothing?here`)).status).toBe(404);

@@ -50,6 +50,15 @@ function codeOf(answer: unknown): string {
   return answer instanceof StoreError ? answer.code : 'no error';
 }
 
+describe('status()', () => {
+  it('names a leader only while it serves: elected without a quorum behind it, a member is looking', () => {
+    const { node, service } = setup();
+    expect(service.status()).toMatchObject({ role: 'leader', serving: true, leader: service.status().id });
+    node.serving = false;
+    expect(service.status()).toMatchObject({ role: 'looking', serving: false, leader: null });
+  });
+});
+
 describe('write()', () => {
   it('refuses empty and oversized keys and values with the limit in the message, and asks nobody', async () => {
     const { node, service } = setup();

@@ -122,7 +122,10 @@ class NodeStoreService implements StoreService {
 
   status(): MemberStatus {
     const status = this.node.status();
-    return { ...status, role: memberRoles[status.role] };
+    const role = memberRoles[status.role];
+    // The core leads from its election on, until a quorum follows or it gives up; to everybody else that is an election.
+    if (role === 'leader' && !status.serving) return { ...status, role: 'looking', leader: null };
+    return { ...status, role };
   }
 
   digest(done: (error: StoreError | null, result: DigestResult | null) => void): void {

@@ -53,7 +53,7 @@ export interface WatchHandle {
   cancel(): void;
 }
 
-/** The role in the words that every front end says to its clients. */
+/** The role in the words that every front end says to its clients. A leader is one that serves as such. */
 export type MemberRole = 'looking' | 'follower' | 'leader';
 
 export interface MemberStatus extends Omit<NodeStatus, 'role'> {
