@@ -127,11 +127,22 @@ describe('connections', () => {
     await until(() => bench.port.connectionCount === 0);
   });
 
+  it('are sent away until there is a service', async () => {
+    const bench = await setup();
+    const port = new ClientPort({ config: { listen: { request: '127.0.0.1:0' }, limits }, log: quietLog });
+    bench.onClose(() => port.close());
+    await port.listen();
+    expect(await exchange(port.boundPort, encodePreface())).toEqual(new Uint8Array(0));
+    expect(port.connectionCount).toBe(0);
+    port.serve(bench.service);
+    expect(textOf(await exchange(port.boundPort, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'))).toMatch(/ 200 /);
+  });
+
   it('listen() names the address and the reason when it cannot be had', async () => {
     const bench = await setup();
     const { port } = bench;
     const listen = (request: string): Promise<void> =>
-      new ClientPort({ service: bench.service, config: { listen: { request }, limits }, log: quietLog }).listen();
+      new ClientPort({ config: { listen: { request }, limits }, log: quietLog }).listen();
     const taken = `127.0.0.1:${port.boundPort}`;
     await expect(listen(taken)).rejects.toThrow(`Cannot listen for clients on ${taken}: the port is in use`);
     await expect(listen('nonsense')).rejects.toThrow(/no port/);

@@ -1,7 +1,9 @@
 // The one port for clients: looks at the first byte of a connection and hands it to the front end that speaks that
-// protocol. Connections are counted here, and those that never say a byte are closed here.
+// protocol. Connections are counted here, and those that never say a byte are closed here. It can be had before there is
+// a service: until `serve`, whoever connects is sent away and tries the next member.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import type { WebSocket } from 'ws';
 import { HttpListener, rawResponse } from '../api/http/listener.js';
 import { plainBytes } from '../api/native/byte-stream.js';
 import { NativeListener } from '../api/native/listener.js';
@@ -15,7 +17,6 @@ import { StoreError } from '../shared/errors.js';
 import { prefaceFirstByte } from '../wire/native-framing.js';
 
 export interface ClientPortOptions {
-  readonly service: StoreService;
   readonly config: { readonly listen: { readonly request: string }; readonly limits: Limits };
   readonly log: Log;
 }
@@ -24,21 +25,14 @@ export class ClientPort {
   private readonly address: string;
   private readonly limits: Limits;
   private readonly log: Log;
-  private readonly native: NativeListener;
-  private readonly http: HttpListener;
+  private frontEnds: { readonly native: NativeListener; readonly http: HttpListener } | null = null;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
-  constructor({ service, config, log }: ClientPortOptions) {
+  constructor({ config, log }: ClientPortOptions) {
     this.address = config.listen.request;
     this.limits = config.limits;
     this.log = log;
-    this.native = new NativeListener({ service, limits: config.limits, log });
-    this.http = new HttpListener({
-      service,
-      limits: config.limits,
-      acceptWebSocket: (socket) => this.native.accept(new WebSocketStream(socket)),
-    });
     this.server = createServer({ noDelay: true }, (socket) => this.admit(socket));
   }
 
@@ -54,7 +48,15 @@ export class ClientPort {
 
   /** Bytes held for native clients, unsent or half received. */
   get heldBytes(): number {
-    return this.native.heldBytes;
+    return this.frontEnds?.native.heldBytes ?? 0;
+  }
+
+  /** From now on connections are answered by this service. */
+  serve(service: StoreService): void {
+    const { limits, log } = this;
+    const native = new NativeListener({ service, limits, log });
+    const acceptWebSocket = (socket: WebSocket): void => native.accept(new WebSocketStream(socket));
+    this.frontEnds = { native, http: new HttpListener({ service, limits, acceptWebSocket }) };
   }
 
   /** Rejects with one clear error when the address cannot be had. */
@@ -76,8 +78,8 @@ export class ClientPort {
 
   /** Takes no more connections, tells the clients that there are, and closes them; resolves when all are gone. */
   close(): Promise<void> {
-    this.native.close();
-    this.http.close();
+    this.frontEnds?.native.close();
+    this.frontEnds?.http.close();
     return new Promise((resolve) => {
       const forced = setTimeout(() => {
         for (const socket of this.sockets) socket.destroy();
@@ -91,7 +93,7 @@ export class ClientPort {
 
   private admit(socket: Socket): void {
     const { clientConnectionsMax, clientRefusalsMax, handshakeTimeoutMs } = this.limits;
-    if (this.sockets.size >= clientConnectionsMax + clientRefusalsMax) {
+    if (this.frontEnds === null || this.sockets.size >= clientConnectionsMax + clientRefusalsMax) {
       socket.destroy();
       return;
     }
@@ -109,13 +111,12 @@ export class ClientPort {
   }
 
   private route(socket: Socket, first: Buffer, crowded: boolean): void {
+    if (this.frontEnds === null) return;
+    const { native, http } = this.frontEnds;
     const byte = first[0] ?? 0;
     if (byte === prefaceFirstByte) {
       const begun = plainBytes(first);
-      this.native.accept(
-        new TcpStream(socket),
-        crowded ? { first: begun, refusal: this.crowdedError() } : { first: begun },
-      );
+      native.accept(new TcpStream(socket), crowded ? { first: begun, refusal: this.crowdedError() } : { first: begun });
     } else if (!isLetter(byte)) {
       socket.destroy();
     } else if (crowded) {
@@ -124,7 +125,7 @@ export class ClientPort {
     } else {
       socket.pause();
       socket.unshift(first);
-      this.http.accept(socket);
+      http.accept(socket);
       socket.resume();
     }
   }

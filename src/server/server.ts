@@ -7,9 +7,10 @@ import { Ensemble } from '../ensemble/ensemble.js';
 import type { NodeStorage } from '../ensemble/ports.js';
 import type { Log } from '../observability/log.js';
 import { createStoreService } from '../service/service.js';
+import { assert } from '../shared/assert.js';
 import { type EnsembleId, groupZero } from '../shared/ids.js';
 import { LmdbTreeStoreOpener } from '../storage/lmdb-tree-store.js';
-import { openNodeStorage } from '../storage/node-storage.js';
+import { claimDirectory } from '../storage/node-storage.js';
 import { UdpElectionNetwork } from '../transport/election-network.js';
 import { TcpPeerNetwork } from '../transport/peer-network.js';
 import { ClientPort } from './client-port.js';
@@ -33,17 +34,76 @@ export interface ServerOptions {
 /** Between attempts to allocate a log segment on a full disk. */
 const fullDiskRetryMs = 1_000;
 
-/** Opens, binds and joins. Rejects with one clear error when the directory or a port cannot be had. */
+/**
+ * Locks the directory, binds the ports, opens the directory and joins, in this order: nothing is written before the ports
+ * are there, and no port is taken from a process that is in the directory already. Rejects with one clear error when the
+ * directory or a port cannot be had.
+ */
 export async function startServer({ config, log, onHalt }: ServerOptions): Promise<RunningServer> {
-  const scheduler = new NodeScheduler();
-  const storage = await openNodeStorage({
-    directory: config.dataDir,
-    serverId: config.self.id,
-    treeStores: new LmdbTreeStoreOpener(),
-    segmentBytes: config.limits.logSegmentBytes,
-    fullDiskRetryMs,
-    warn: (text) => log.warn(text),
+  const claim = await claimDirectory(config.dataDir);
+  let opened: NodeStorage | undefined;
+  const ports = portsOf(config, log, () => {
+    assert(opened !== undefined, 'Cannot tell the identity of this node: its data directory is not open');
+    return opened;
   });
+  try {
+    await ports.listen();
+    opened = await claim.open({
+      directory: config.dataDir,
+      serverId: config.self.id,
+      treeStores: new LmdbTreeStoreOpener(),
+      segmentBytes: config.limits.logSegmentBytes,
+      fullDiskRetryMs,
+      warn: (text) => log.warn(text),
+    });
+  } catch (error) {
+    await ports.close();
+    await claim.release();
+    throw error;
+  }
+  const storage = opened;
+  const scheduler = new NodeScheduler();
+  const ensemble = new Ensemble({
+    config,
+    scheduler,
+    electionNetwork: ports.election,
+    peerNetwork: ports.peer,
+    storage,
+    log,
+    seed: randomBytes(6).readUIntBE(0, 6),
+    newEnsembleId: randomBytes(16).toString('hex') as EnsembleId,
+    onHalt,
+    keyText: nativeKeyText,
+  });
+  ports.client.serve(createStoreService(ensemble, { scheduler, limits: config.limits }));
+  const close = async (): Promise<void> => {
+    await ports.client.close();
+    ensemble.stop();
+    await closeStorage(storage);
+  };
+  try {
+    await startEnsemble(ensemble);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { requestPort: ports.client.boundPort, close };
+}
+
+interface Ports {
+  readonly election: UdpElectionNetwork;
+  readonly peer: TcpPeerNetwork;
+  readonly client: ClientPort;
+  listen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** All three, silent until somebody starts them. `identity` is asked when they first speak. */
+function portsOf(
+  config: NodeConfig,
+  log: Log,
+  identity: () => { readonly incarnation: string; readonly boot: number },
+): Ports {
   const network = {
     group: groupZero,
     self: config.self.id,
@@ -53,41 +113,35 @@ export async function startServer({ config, log, onHalt }: ServerOptions): Promi
     clusterKey: config.clusterKey,
     listenElection: config.listen.election,
     listenMessage: config.listen.message,
-    incarnation: storage.incarnation,
-    boot: storage.boot,
+    get incarnation() {
+      return identity().incarnation;
+    },
+    get boot() {
+      return identity().boot;
+    },
     requestAddr: config.requestAddr,
     limits: config.limits,
     log,
   };
-  const electionNetwork = new UdpElectionNetwork(network);
-  const peerNetwork = new TcpPeerNetwork(network);
-  const ensemble = new Ensemble({
-    config,
-    scheduler,
-    electionNetwork,
-    peerNetwork,
-    storage,
-    log,
-    seed: randomBytes(6).readUIntBE(0, 6),
-    newEnsembleId: randomBytes(16).toString('hex') as EnsembleId,
-    onHalt,
-    keyText: nativeKeyText,
-  });
-  const service = createStoreService(ensemble, { scheduler, limits: config.limits });
-  const clientPort = new ClientPort({ service, config, log });
-  const close = async (): Promise<void> => {
-    await clientPort.close();
-    ensemble.stop();
-    await closeStorage(storage);
+  const election = new UdpElectionNetwork(network);
+  const peer = new TcpPeerNetwork(network);
+  const client = new ClientPort({ config, log });
+  return {
+    election,
+    peer,
+    client,
+    listen: async () => {
+      // All are waited for, so that none is bound after it was closed.
+      const outcomes = await Promise.allSettled([election.listen(), peer.listen(), client.listen()]);
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    },
+    close: async () => {
+      election.close();
+      peer.stop();
+      await client.close();
+    },
   };
-  try {
-    await Promise.all([electionNetwork.listen(), peerNetwork.listen(), clientPort.listen()]);
-    await startEnsemble(ensemble);
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { requestPort: clientPort.boundPort, close };
 }
 
 function startEnsemble(ensemble: Ensemble): Promise<void> {

@@ -2,7 +2,7 @@
 // removes what an interrupted creation or snapshot left behind, and checks that manifest, log and tree agree.
 
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type ServerId, zxidZero } from '../shared/ids.js';
 import { disagreement } from './boot-rules.js';
@@ -43,13 +43,17 @@ export function logName(number: number): string {
   return `log-${String(number).padStart(6, '0')}`;
 }
 
-/** Makes the directory if it is missing. Throws DataDirectoryError when it cannot be one. */
-export async function ensureDirectory(directory: string): Promise<void> {
+/**
+ * Makes the directory if it is missing. Returns the topmost directory that was made for it, undefined when it was there.
+ * Throws DataDirectoryError when it cannot be one.
+ */
+export async function ensureDirectory(directory: string): Promise<string | undefined> {
   try {
     const made = await mkdir(directory, { recursive: true });
     // Acknowledged entries are lost with a directory that a parent does not durably name.
     if (made !== undefined) await syncParents(path.resolve(directory), path.resolve(made));
     if (!(await stat(directory)).isDirectory()) throw new DataDirectoryError(directory, 'it is not a directory');
+    return made;
   } catch (error) {
     if (error instanceof DataDirectoryError) throw error;
     const reasons: Readonly<Record<string, string>> = {
@@ -61,6 +65,19 @@ export async function ensureDirectory(directory: string): Promise<void> {
     throw new DataDirectoryError(directory, reasons[errorCodeOf(error) ?? ''] ?? toError(error).message, {
       cause: error,
     });
+  }
+}
+
+/** Takes back what `ensureDirectory` made. A directory that is not empty any more stays, and so do those above it. */
+export async function removeMadeDirectories(directory: string, topmost: string): Promise<void> {
+  const last = path.resolve(topmost);
+  for (let made = path.resolve(directory); ; made = path.dirname(made)) {
+    try {
+      await rmdir(made);
+    } catch {
+      return; // Somebody else is in it by now, or has removed it already: neither is a reason to complain.
+    }
+    if (made === last || made === path.dirname(made)) return;
   }
 }
 

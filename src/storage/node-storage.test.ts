@@ -10,7 +10,7 @@ import type { EpochRecord } from '../zab/effects.js';
 import { LmdbTreeStoreOpener } from './lmdb-tree-store.js';
 import { encodeManifest, type Manifest, readManifest } from './manifest.js';
 import { MemoryTreeDisk } from './memory-tree-store.js';
-import { type FileNodeStorage, openNodeStorage } from './node-storage.js';
+import { claimDirectory, type FileNodeStorage, type NodeStorageOptions, openNodeStorage } from './node-storage.js';
 import type { TreeStoreOpener } from './tree-store-opener.js';
 
 const serverId = toServerId(77);
@@ -44,15 +44,19 @@ async function newPlace(trees: TreeStoreOpener = new MemoryTreeDisk({ scheduler 
   return { directory: path.join(root, 'data'), trees, warnings: [] };
 }
 
-async function openAt(place: Place, options: { readonly id?: number } = {}): Promise<FileNodeStorage> {
-  const storage = await openNodeStorage({
+function optionsOf(place: Place, id?: number): NodeStorageOptions {
+  return {
     directory: place.directory,
-    serverId: options.id === undefined ? serverId : toServerId(options.id),
+    serverId: id === undefined ? serverId : toServerId(id),
     treeStores: place.trees,
     segmentBytes: 4096,
     fullDiskRetryMs: 50,
     warn: (text) => place.warnings.push(text),
-  });
+  };
+}
+
+async function openAt(place: Place, options: { readonly id?: number } = {}): Promise<FileNodeStorage> {
+  const storage = await openNodeStorage(optionsOf(place, options.id));
   open.push(storage);
   return storage;
 }
@@ -133,6 +137,39 @@ async function tamper(place: Place, change: (manifest: Manifest) => Manifest): P
 async function liveNames(place: Place): Promise<string[]> {
   return (await readdir(place.directory)).filter((name) => !name.startsWith('lock-')).sort();
 }
+
+describe('claimDirectory', () => {
+  it('given up again, takes back the directories that it made and no others', async () => {
+    const place = await newPlace();
+    const root = path.dirname(place.directory);
+    const deep = path.join(root, 'a', 'b', 'c');
+    await (await claimDirectory(deep)).release();
+    expect(await readdir(root)).toEqual([]);
+    await mkdir(path.dirname(deep), { recursive: true });
+    await (await claimDirectory(deep)).release();
+    expect(await readdir(path.join(root, 'a'))).toEqual(['b']);
+    await (await claimDirectory(path.dirname(deep))).release();
+    expect(await readdir(path.join(root, 'a'))).toEqual(['b']);
+  });
+
+  it('given up again, leaves what somebody else has put there meanwhile', async () => {
+    const place = await newPlace();
+    const claim = await claimDirectory(place.directory);
+    await writeFile(path.join(place.directory, 'notes.txt'), '');
+    await claim.release();
+    expect(await readdir(place.directory)).toEqual(['notes.txt']);
+  });
+
+  it('keeps everybody else out before anything is opened, and writes nothing', async () => {
+    const place = await newPlace();
+    const claim = await claimDirectory(place.directory);
+    await expect(claimDirectory(place.directory)).rejects.toThrow('is using it');
+    await expect(openAt(place)).rejects.toThrow('is using it');
+    expect((await readdir(place.directory)).filter((name) => !name.startsWith('lock-'))).toEqual([]);
+    open.push(await claim.open(optionsOf(place)));
+    await expect(claimDirectory(place.directory)).rejects.toThrow('is using it');
+  });
+});
 
 describe('openNodeStorage', () => {
   it('makes what is missing and counts its openings', async () => {

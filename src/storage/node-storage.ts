@@ -12,6 +12,7 @@ import {
   ensureDirectory,
   type OpenedDirectory,
   openDirectory,
+  removeMadeDirectories,
   removeTree,
 } from './data-directory.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
@@ -24,14 +25,43 @@ export type NodeStorageOptions = DataDirectoryOptions;
 
 /** Locks, verifies and opens a data directory, making it when it is empty. Throws DataDirectoryError. */
 export async function openNodeStorage(options: NodeStorageOptions): Promise<FileNodeStorage> {
-  await ensureDirectory(options.directory);
-  const lock = await lockDirectory(options.directory);
+  const claim = await claimDirectory(options.directory);
   try {
-    return new FileNodeStorage(options, lock, await openDirectory(options));
+    return await claim.open(options);
   } catch (error) {
-    await lock.release();
+    await claim.release();
     throw error;
   }
+}
+
+/** A data directory that is locked and otherwise as it was: whoever gives it up again leaves no trace. */
+export interface DirectoryClaim {
+  /** Verifies and opens it, making it when it is empty; from then on the storage has the lock. Throws DataDirectoryError. */
+  open(options: NodeStorageOptions): Promise<FileNodeStorage>;
+  /** Unlocks what was not opened, and removes the directories that were made for it and are still empty. */
+  release(): Promise<void>;
+}
+
+/** Locks a directory, making it when it is missing. Throws DataDirectoryError. */
+export async function claimDirectory(directory: string): Promise<DirectoryClaim> {
+  const made = await ensureDirectory(directory);
+  const takeBack = async (): Promise<void> => {
+    if (made !== undefined) await removeMadeDirectories(directory, made);
+  };
+  let lock: DirectoryLock;
+  try {
+    lock = await lockDirectory(directory);
+  } catch (error) {
+    await takeBack();
+    throw error;
+  }
+  return {
+    open: async (options) => new FileNodeStorage(options, lock, await openDirectory(options)),
+    release: async () => {
+      await lock.release();
+      await takeBack();
+    },
+  };
 }
 
 export class FileNodeStorage implements NodeStorage {

@@ -38,7 +38,7 @@ export interface NetworkOptions {
   /** Bind addresses, `host:port`, where they differ from self's advertised ones. */
   readonly listenElection?: string | undefined;
   readonly listenMessage?: string | undefined;
-  /** Random per data directory; boot counts its openings. */
+  /** Random per data directory; boot counts its openings. Not read before `start`: the directory may be opened later. */
   readonly incarnation: string;
   readonly boot: number;
   /** Advertised address of this node's client port, told to peers. */

@@ -1,6 +1,7 @@
 // What an operator can get wrong before a server runs: each ends in one clear error and harms nothing.
 
-import { writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -48,23 +49,41 @@ test('a server refuses a configuration that it cannot use, and says why', async 
   });
 });
 
-test('a server names the port that somebody else uses', async () => {
+test('a server names the port that somebody else uses, and leaves no directory behind', async () => {
   await withEnsemble({ nodes: 1 }, async (test) => {
     const [own] = await freeAddresses(1);
     if (own === undefined) throw new Error('no address');
-    for (const taken of [own.RequestAddr, own.MessageAddr]) {
-      const occupant = createServer().listen(Number(taken.split(':')[1]), '127.0.0.1');
+    const mine = join(test.ensemble.directory, 'mine');
+    mkdirSync(mine);
+    const before = readdirSync(test.ensemble.directory);
+    for (const taken of [own.RequestAddr, own.MessageAddr, own.ElectionAddr]) {
+      const occupant = await occupy(Number(taken.split(':')[1]), taken === own.ElectionAddr);
       try {
-        const result = await refused(test, memberFile([own], own));
-        expect(result.code, result.stderr).toBe(1);
-        expect(result.stderr).toMatch(/^zabtree: Cannot listen /);
-        expect(result.stderr).toContain(taken);
+        for (const directory of ['made/for/it', 'mine']) {
+          const result = await refused(test, { ...memberFile([own], own), DataDir: directory });
+          expect(result.code, result.stderr).toBe(1);
+          expect(result.stderr).toMatch(/^zabtree: Cannot listen /);
+          expect(result.stderr).toContain(taken);
+        }
       } finally {
         occupant.close();
       }
     }
+    expect(readdirSync(test.ensemble.directory).filter((name) => name !== 'bad.json')).toEqual(before);
+    expect(readdirSync(mine)).toEqual([]);
   });
 });
+
+async function occupy(port: number, udp: boolean): Promise<{ close(): void }> {
+  if (udp) {
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve));
+    return socket;
+  }
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return server;
+}
 
 test('a server refuses a data directory that it cannot write or that is something else', async () => {
   await withEnsemble({ nodes: 1 }, async (test) => {

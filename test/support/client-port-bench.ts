@@ -23,7 +23,8 @@ export class ClientPortBench {
     const allLimits: Limits = { ...limits, ...overrides };
     this.service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
     const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits };
-    this.port = new ClientPort({ service: this.service, config, log: quietLog });
+    this.port = new ClientPort({ config, log: quietLog });
+    this.port.serve(this.service);
   }
 
   static async open(overrides: Partial<Limits> = {}): Promise<ClientPortBench> {
