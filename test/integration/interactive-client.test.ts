@@ -113,6 +113,32 @@ test('mistakes are answered and the dialogue goes on', async () => {
   expect(stdout).toContain('Error : KEY_EXISTS');
 });
 
+test('a line that is too long is refused wherever it stands, and the next one is read', async () => {
+  const huge = 'x'.repeat(3 * 2 ** 20);
+  const { code, stdout, elapsedMs } = await piped([
+    huge,
+    '0',
+    huge,
+    `set bounded ${huge}`,
+    'Set',
+    'bounded',
+    huge,
+    `set bounded ${'v'.repeat(2 ** 20)}`,
+    'watch nothing/',
+    huge,
+    'x'.repeat(2 ** 20),
+    'set bounded small',
+    'get bounded',
+  ]);
+  expect(code).toBe(0);
+  expect(elapsedMs).toBeLessThan(patienceMs);
+  expect(
+    stdout.match(/Error : TOO_LARGE: Cannot take a line of more than 2097152 bytes: it is left out\n/g),
+  ).toHaveLength(4);
+  expect(stdout).toMatch(/Error : Unknown command x{60}…: help lists the commands\n/);
+  expect(stdout).toContain('\nResult = small, len(result) = 5\n');
+});
+
 test('the further commands answer', async () => {
   const { stdout } = await piped([
     '0',

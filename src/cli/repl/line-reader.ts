@@ -1,8 +1,10 @@
 // Reads lines from a person or a pipe. On a terminal with editing, history and completion, whatever size it reports; from
-// a pipe plain lines and no escape codes. Lines that come early wait.
+// a pipe plain lines and no escape codes. Lines that come early wait, as many as fit into a bounded amount.
 
 import { createInterface, type Interface } from 'node:readline';
+import { StoreError } from '../../shared/errors.js';
 import { Fifo } from '../../shared/fifo.js';
+import { LineSplitter, type SplitLine, tooLong } from './line-splitter.js';
 
 export interface LineReaderOptions {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
@@ -14,24 +16,116 @@ export interface LineReaderOptions {
 }
 
 const historyLinesMax = 1_000;
-/** A pipe is read no further ahead than this. */
+/** One line, bytes. A longer one could not be sent as a request either. */
+const lineBytesMax = 2 * 2 ** 20;
+/** A pipe is read no further ahead than this many lines and, beside what came at once, bytes. */
 const linesAheadMax = 1_000;
+const bytesAheadMax = 4 * 2 ** 20;
+
+interface Waiting {
+  readonly resolve: (line: string | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
 
 export class LineReader {
   readonly isTerminal: boolean;
-  readonly #interface: Interface;
   readonly #output: NodeJS.WritableStream;
-  readonly #lines = new Fifo<string>();
-  #waiting: ((line: string | undefined) => void) | undefined;
+  readonly #source: LineSource;
+  readonly #lines = new Fifo<SplitLine>();
+  #lineUnits = 0;
+  #waiting: Waiting | undefined;
   #closed = false;
 
   constructor(options: LineReaderOptions) {
     this.isTerminal = options.input.isTTY === true && options.output.isTTY === true;
     this.#output = options.output;
+    const sink: LineSink = { line: (line) => this.#line(line), end: () => this.#end() };
+    this.#source = this.isTerminal ? new TerminalLines(options, sink) : new PipedLines(options.input, sink);
+  }
+
+  /**
+   * Prints the prompt on a line of its own and waits; undefined: there is no more input. Rejects with TOO_LARGE when the
+   * line is too long; the next call gives the next line.
+   */
+  ask(prompt: string): Promise<string | undefined> {
+    if (prompt !== '') this.#output.write(`${prompt}\n`);
+    const line = this.#lines.shift();
+    if (line !== undefined) {
+      this.#lineUnits -= lengthOf(line);
+      if (!this.#isFull() && !this.#closed) this.#source.resume();
+      return line === tooLong ? Promise.reject(tooLongError()) : Promise.resolve(line);
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    this.#source.prompt();
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  /** Makes a pending `ask` give an empty line. */
+  skip(): void {
+    this.#takeWaiting()?.resolve('');
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  #line(line: SplitLine): void {
+    const waiting = this.#takeWaiting();
+    if (waiting === undefined) {
+      this.#lines.push(line);
+      this.#lineUnits += lengthOf(line);
+      if (this.#isFull()) this.#source.pause();
+    } else if (line === tooLong) waiting.reject(tooLongError());
+    else waiting.resolve(line);
+  }
+
+  #isFull(): boolean {
+    return this.#lines.length >= linesAheadMax || this.#lineUnits >= bytesAheadMax;
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#takeWaiting()?.resolve(undefined);
+  }
+
+  #takeWaiting(): Waiting | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+}
+
+function lengthOf(line: SplitLine): number {
+  return line === tooLong ? 0 : line.length;
+}
+
+function tooLongError(): StoreError {
+  return new StoreError('TOO_LARGE', `Cannot take a line of more than ${lineBytesMax} bytes: it is left out`);
+}
+
+interface LineSink {
+  line(line: SplitLine): void;
+  end(): void;
+}
+
+interface LineSource {
+  /** A line is waited for now. */
+  prompt(): void;
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+class TerminalLines implements LineSource {
+  readonly #interface: Interface;
+
+  constructor(options: LineReaderOptions, sink: LineSink) {
     this.#interface = createInterface({
       input: options.input,
-      output: this.isTerminal ? options.output : undefined,
-      terminal: this.isTerminal,
+      output: options.output,
+      terminal: true,
       historySize: historyLinesMax,
       removeHistoryDuplicates: true,
       prompt: '',
@@ -41,52 +135,70 @@ export class LineReader {
         return [fitting.map((name) => `${name} `), word];
       },
     });
-    this.#interface.on('line', (line) => this.#line(line));
-    this.#interface.on('close', () => this.#end());
+    this.#interface.on('line', (line) => sink.line(Buffer.byteLength(line) > lineBytesMax ? tooLong : line));
+    this.#interface.on('close', () => sink.end());
     this.#interface.on('SIGINT', options.onInterrupt);
   }
 
-  /** Prints the prompt on a line of its own and waits; undefined: there is no more input. */
-  ask(prompt: string): Promise<string | undefined> {
-    if (prompt !== '') this.#output.write(`${prompt}\n`);
-    const line = this.#lines.shift();
-    if (line !== undefined) {
-      if (this.#lines.length < linesAheadMax && !this.#closed) this.#interface.resume();
-      return Promise.resolve(line);
-    }
-    if (this.#closed) return Promise.resolve(undefined);
-    if (this.isTerminal) this.#interface.prompt();
-    return new Promise((resolve) => {
-      this.#waiting = resolve;
-    });
+  prompt(): void {
+    this.#interface.prompt();
   }
 
-  /** Makes a pending `ask` give an empty line. */
-  skip(): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.('');
+  /** A person does not type ahead as much as would have to be held back. */
+  pause(): void {}
+
+  resume(): void {
+    this.#interface.resume();
   }
 
   close(): void {
     this.#interface.close();
   }
+}
 
-  #line(line: string): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting !== undefined) {
-      waiting(line);
-      return;
-    }
-    this.#lines.push(line);
-    if (this.#lines.length >= linesAheadMax && !this.isTerminal) this.#interface.pause();
+class PipedLines implements LineSource {
+  readonly #input: NodeJS.ReadableStream;
+  readonly #splitter = new LineSplitter(lineBytesMax);
+  readonly #sink: LineSink;
+  #ended = false;
+
+  constructor(input: NodeJS.ReadableStream, sink: LineSink) {
+    this.#input = input;
+    this.#sink = sink;
+    input.on('data', (chunk: Buffer) => {
+      if (this.#ended) return;
+      for (const line of this.#splitter.push(chunk)) sink.line(line);
+    });
+    input.on('end', () => {
+      if (this.#ended) return;
+      for (const line of this.#splitter.end()) sink.line(line);
+      this.#finish();
+    });
+    // An input that breaks has no more lines than one that ends.
+    input.on('error', () => this.#finish());
+    input.on('close', () => this.#finish());
   }
 
-  #end(): void {
-    this.#closed = true;
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.(undefined);
+  prompt(): void {
+    this.#input.resume();
+  }
+
+  pause(): void {
+    this.#input.pause();
+  }
+
+  resume(): void {
+    this.#input.resume();
+  }
+
+  close(): void {
+    this.#input.pause();
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#sink.end();
   }
 }

@@ -19,6 +19,8 @@ interface ReplContext {
 }
 
 const listLimitDefault = 100;
+/** Characters of an unknown command that its error repeats. */
+const wordShownMax = 60;
 
 const help: readonly (readonly [string, string])[] = [
   ['Add [key value [n]]', 'create keys: n > 1 sends key-0, key-1, … with value-0, value-1, …'],
@@ -86,7 +88,7 @@ export class ReplCommands {
       case 'help':
         return print(table(help.map(([usage, meaning]) => [usage, meaning])).trimEnd());
       default:
-        return print(`Error : Unknown command ${word}: ${suggestionFor(word)}`);
+        return print(`Error : Unknown command ${beginningOf(word)}: ${suggestionFor(word)}`);
     }
   }
 
@@ -180,7 +182,8 @@ export class ReplCommands {
           },
         },
       );
-      void reader.ask('').then(stop);
+      // A line that is too long ends it like any other.
+      void reader.ask('').then(stop, stop);
     });
     if (failure !== null) throw failure;
   }
@@ -207,6 +210,12 @@ export class ReplCommands {
     client.usePeer(index);
     print(`Using ${peers[index] ?? ''}`);
   }
+}
+
+/** As much of a word as is needed to recognize it. */
+function beginningOf(word: string): string {
+  const text = printable(Buffer.from(word.slice(0, wordShownMax)));
+  return word.length > wordShownMax ? `${text}…` : text;
 }
 
 function suggestionFor(word: string): string {

@@ -49,20 +49,24 @@ export async function runRepl(flags: ConnectionFlags): Promise<void> {
 async function selectHost(reader: LineReader, peers: readonly string[]): Promise<number | undefined> {
   for (const [index, peer] of peers.entries()) print(`\t${index} - ${peer}`);
   for (;;) {
-    const line = await reader.ask(selectPrompt);
-    if (line === undefined || isExit(line)) return undefined;
-    const selected = Number(line.trim());
-    if (line.trim() !== '' && Number.isInteger(selected) && selected >= 0 && selected < peers.length) return selected;
-    print(`Error : Invalid argument: expected a number in 0..${peers.length - 1}`);
+    try {
+      const line = await reader.ask(selectPrompt);
+      if (line === undefined || isExit(line)) return undefined;
+      const selected = Number(line.trim());
+      if (line.trim() !== '' && Number.isInteger(selected) && selected >= 0 && selected < peers.length) return selected;
+      print(`Error : Invalid argument: expected a number in 0..${peers.length - 1}`);
+    } catch (error) {
+      print(`Error : ${errorText(error)}`);
+    }
   }
 }
 
 async function converse(reader: LineReader, commands: ReplCommands): Promise<void> {
   for (;;) {
-    const line = await reader.ask(commandPrompt);
-    if (line === undefined || isExit(line)) return;
-    if (line.trim() === '') continue;
     try {
+      const line = await reader.ask(commandPrompt);
+      if (line === undefined || isExit(line)) return;
+      if (line.trim() === '') continue;
       await commands.run(line);
     } catch (error) {
       print(`Error : ${errorText(error)}`);
