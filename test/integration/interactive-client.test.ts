@@ -94,6 +94,7 @@ test('mistakes are answered and the dialogue goes on', async () => {
     'Get',
     '',
     'use 9',
+    'use',
     'Set',
     'again',
     'v',
@@ -109,7 +110,9 @@ test('mistakes are answered and the dialogue goes on', async () => {
   expect(stdout).toContain('Error : Unknown command frobnicate: help lists the commands\n');
   expect(stdout).toContain('"lots" is not a number');
   expect(stdout).toContain('The key is empty');
-  expect(stdout).toContain('Expected a number in 0..2');
+  const peers = ensemble.ensemble.requestAddresses.map((address, index) => `${index} (${address})`).join(', ');
+  for (const reason of ['there is no peer 9', 'no number is given'])
+    expect(stdout).toContain(`Error : INVALID_ARGUMENT: Cannot use another peer: ${reason}; the peers are ${peers}\n`);
   expect(stdout).toContain('Error : KEY_EXISTS');
 });
 

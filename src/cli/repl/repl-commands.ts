@@ -204,8 +204,9 @@ export class ReplCommands {
     const { peers, client } = this.#context;
     const index = Number(text);
     if (text === '' || !Number.isInteger(index) || index < 0 || index >= peers.length) {
-      for (const [number, peer] of peers.entries()) print(`\t${number} - ${peer}`);
-      throw new StoreError('INVALID_ARGUMENT', `Expected a number in 0..${peers.length - 1}`);
+      const known = peers.map((peer, number) => `${number} (${peer})`).join(', ');
+      const asked = text === '' ? 'no number is given' : `there is no peer ${beginningOf(text)}`;
+      throw new StoreError('INVALID_ARGUMENT', `Cannot use another peer: ${asked}; the peers are ${known}`);
     }
     client.usePeer(index);
     print(`Using ${peers[index] ?? ''}`);
