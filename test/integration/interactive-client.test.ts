@@ -142,6 +142,41 @@ test('a line that is too long is refused wherever it stands, and the next one is
   expect(stdout).toContain('\nResult = small, len(result) = 5\n');
 });
 
+test('words in double quotes may hold spaces, on a line of their own command alone', async () => {
+  const { code, stdout } = await piped([
+    '0',
+    'add "quoted/my key" "a \\"big\\" value\\n" ',
+    'get "quoted/my key"',
+    'list "quoted/my k" 5',
+    'Set',
+    '"quoted/raw"',
+    '"as typed"',
+    '1',
+    'Get',
+    '"quoted/raw"',
+    'get quoted/my key',
+    'get "quoted',
+  ]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('\nResult = a "big" value\n, len(result) = 14\n');
+  expect(stdout).toContain('\nquoted/my key = a "big" value\\x0a\n1 keys\n');
+  expect(stdout).toContain('\nEnter Key\nResult = "as typed", len(result) = 10\n');
+  expect(stdout).toContain(
+    'Error : INVALID_ARGUMENT: Cannot run Get: the number of arguments is 2, expected at most 1',
+  );
+  expect(stdout).toContain('Error : INVALID_ARGUMENT: Cannot read the line: a word that begins with "');
+});
+
+test('a long value is shown shortened with its length, and printed whole by the command', async () => {
+  const value = 'v'.repeat(5_000);
+  const { stdout } = await piped(['0', `set long/value ${value}`, 'get long/value', 'list long/']);
+  const shown = `${'v'.repeat(2_048)}… (2952 of 5000 bytes not shown)`;
+  expect(stdout).toContain(`\nResult = ${shown}, len(result) = 5000\n`);
+  expect(stdout).toContain(`\nlong/value = ${shown}\n`);
+  const whole = await runZabtree(['get', 'long/value', '--config', ensemble.ensemble.clientFile]);
+  expect(whole.stdout).toBe(value);
+});
+
 test('the further commands answer', async () => {
   const { stdout } = await piped([
     '0',

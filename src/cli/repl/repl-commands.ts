@@ -7,9 +7,11 @@ import { digestsAgree, digestTable } from '../commands/digest-command.js';
 import { statusTable } from '../commands/status-command.js';
 import { askMembers } from '../member-status.js';
 import { printable, table } from '../output.js';
+import { commandWords } from './command-words.js';
 import { KeyLoad, loadSummary } from './key-load.js';
 import type { LineReader } from './line-reader.js';
 import { ProgressBar } from './progress-bar.js';
+import { cutMark, shownPart, shownValue } from './shown-value.js';
 
 interface ReplContext {
   readonly client: ZabtreeClient;
@@ -22,34 +24,42 @@ const listLimitDefault = 100;
 /** Characters of an unknown command that its error repeats. */
 const wordShownMax = 60;
 
-const help: readonly (readonly [string, string])[] = [
-  ['Add [key value [n]]', 'create keys: n > 1 sends key-0, key-1, … with value-0, value-1, …'],
-  ['Set [key value [n]]', 'create or overwrite keys'],
-  ['Delete [key]', 'delete a key'],
-  ['Get [key]', 'print a value'],
-  ['list [prefix [limit]]', `print keys and values, at most ${listLimitDefault} unless told`],
-  ['watch [prefix]', 'print changes until Enter is pressed'],
-  ['status', 'print the state of every member'],
-  ['digest', 'compare the data of all members'],
-  ['use N', 'talk to another peer'],
-  ['help', 'print this'],
-  ['exit', 'leave'],
-];
+/** The words that leave, also where a peer is to be selected. */
+const exitWords = ['exit', 'quit'];
 
-const names = help.map(([usage]) => usage.split(' ')[0] ?? '');
+export function isExit(line: string): boolean {
+  return exitWords.includes(line.trim().toLowerCase());
+}
+
+interface ReplCommand {
+  readonly name: string;
+  /** What may follow the name, as help shows it. */
+  readonly usage: string;
+  /** How many words that is at most. */
+  readonly wordsMax: number;
+  readonly meaning: string;
+  readonly run: (words: readonly string[]) => Promise<void> | void;
+}
 
 export class ReplCommands {
   readonly #context: ReplContext;
+  readonly #commands: readonly ReplCommand[];
   #load: KeyLoad | undefined;
   #bar: ProgressBar | undefined;
 
   constructor(context: ReplContext) {
     this.#context = context;
+    this.#commands = this.#createCommands();
+  }
+
+  /** Every word that a line may begin with. */
+  get names(): readonly string[] {
+    return [...this.#commands.map(({ name }) => name), ...exitWords];
   }
 
   completions(line: string): readonly string[] {
     const words = line.trimStart().split(/\s+/);
-    if (words.length <= 1) return names;
+    if (words.length <= 1) return this.names;
     return words[0]?.toLowerCase() === 'use' ? this.#context.peers.map((_, index) => String(index)) : [];
   }
 
@@ -66,30 +76,52 @@ export class ReplCommands {
   }
 
   async run(line: string): Promise<void> {
-    const [word = '', ...rest] = line.trim().split(/\s+/);
-    switch (word.toLowerCase()) {
-      case 'add':
-      case 'set':
-        return await this.#write(word.toLowerCase() === 'add' ? 'add' : 'set', rest);
-      case 'delete':
-        return await this.#delete(rest);
-      case 'get':
-        return await this.#get(rest);
-      case 'list':
-        return await this.#list(rest);
-      case 'watch':
-        return await this.#watch(rest[0] ?? '');
-      case 'status':
-        return await this.#status();
-      case 'digest':
-        return await this.#digest();
-      case 'use':
-        return this.#use(rest[0] ?? '');
-      case 'help':
-        return print(table(help.map(([usage, meaning]) => [usage, meaning])).trimEnd());
-      default:
-        return print(`Error : Unknown command ${beginningOf(word)}: ${suggestionFor(word)}`);
+    const [word = '', ...rest] = commandWords(line);
+    const command = this.#commands.find(({ name }) => name.toLowerCase() === word.toLowerCase());
+    if (command === undefined) {
+      print(`Error : Unknown command ${beginningOf(word)}: ${suggestionFor(word, this.names)}`);
+      return;
     }
+    const { name, wordsMax } = command;
+    if (rest.length > wordsMax) {
+      throw new StoreError(
+        'INVALID_ARGUMENT',
+        `Cannot run ${name}: the number of arguments is ${rest.length}, expected at most ${wordsMax} (a key or value with spaces stands in double quotes)`,
+      );
+    }
+    await command.run(rest);
+  }
+
+  #createCommands(): ReplCommand[] {
+    const command = (
+      name: string,
+      usage: string,
+      wordsMax: number,
+      meaning: string,
+      run: ReplCommand['run'],
+    ): ReplCommand => ({ name, usage, wordsMax, meaning, run });
+    const many = 'n > 1 sends key-0, key-1, … with value-0, value-1, …';
+    const listed = `print keys and values, at most ${listLimitDefault} unless told`;
+    return [
+      command('Add', '[key value [n]]', 3, `create keys: ${many}`, (words) => this.#write('add', words)),
+      command('Set', '[key value [n]]', 3, 'create or overwrite keys', (words) => this.#write('set', words)),
+      command('Delete', '[key]', 1, 'delete a key', (words) => this.#delete(words)),
+      command('Get', '[key]', 1, 'print a value', (words) => this.#get(words)),
+      command('list', '[prefix [limit]]', 2, listed, (words) => this.#list(words)),
+      command('watch', '[prefix]', 1, 'print changes until Enter is pressed', (words) => this.#watch(words[0] ?? '')),
+      command('status', '', 0, 'print the state of every member', () => this.#status()),
+      command('digest', '', 0, 'compare the data of all members', () => this.#digest()),
+      command('use', 'N', 1, 'talk to another peer', (words) => this.#use(words[0] ?? '')),
+      command('help', '', 0, 'print this', () => print(this.#help())),
+    ];
+  }
+
+  #help(): string {
+    const rows = this.#commands.map(({ name, usage, meaning }) => [`${name} ${usage}`.trimEnd(), meaning]);
+    return [
+      table([...rows, [exitWords.join(', '), 'leave']]).trimEnd(),
+      'A word with spaces stands in double quotes: "a key". Inside them \\" \\\\ \\n \\r \\t are escapes.',
+    ].join('\n');
   }
 
   async #write(operation: 'add' | 'set', rest: readonly string[]): Promise<void> {
@@ -140,8 +172,9 @@ export class ReplCommands {
     const { record } = await this.#context.client.get(key);
     if (record === undefined) throw new StoreError('KEY_NOT_FOUND', `There is no key "${key}"`);
     process.stdout.write('Result = ');
-    process.stdout.write(process.stdout.isTTY ? printable(record.value) : record.value);
-    process.stdout.write(`, len(result) = ${record.value.length}\n`);
+    const part = shownPart(record.value);
+    process.stdout.write(process.stdout.isTTY ? printable(part) : part);
+    process.stdout.write(`${cutMark(record.value)}, len(result) = ${record.value.length}\n`);
   }
 
   async #askKey(rest: readonly string[]): Promise<string | undefined> {
@@ -156,7 +189,7 @@ export class ReplCommands {
     let shown = 0;
     for await (const page of this.#context.client.list({ prefix, limit: limit + 1 })) {
       for (const record of page.records) {
-        if (++shown <= limit) print(`${printable(record.key)} = ${printable(record.value)}`);
+        if (++shown <= limit) print(`${printable(record.key)} = ${shownValue(record.value)}`);
       }
     }
     print(shown > limit ? `${limit} keys, and more` : `${shown} keys`);
@@ -172,7 +205,7 @@ export class ReplCommands {
           update: (update) => {
             if (update.type !== 'events') return;
             for (const { type, modRevision, key, record } of update.events) {
-              const value = record === undefined ? '' : ` = ${printable(record.value)}`;
+              const value = record === undefined ? '' : ` = ${shownValue(record.value)}`;
               print(`${modRevision} ${type} ${printable(key)}${value}`);
             }
           },
@@ -219,7 +252,7 @@ function beginningOf(word: string): string {
   return word.length > wordShownMax ? `${text}…` : text;
 }
 
-function suggestionFor(word: string): string {
+function suggestionFor(word: string, names: readonly string[]): string {
   const nearest = nearestKey(word, names);
   return nearest === undefined ? 'help lists the commands' : `did you mean ${nearest}?`;
 }

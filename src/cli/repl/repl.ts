@@ -6,7 +6,7 @@ import { ZabtreeClient } from '../../client/zabtree-client.js';
 import { type ConnectionFlags, peersOf } from '../connection-options.js';
 import { errorText } from '../exit-codes.js';
 import { LineReader } from './line-reader.js';
-import { ReplCommands } from './repl-commands.js';
+import { isExit, ReplCommands } from './repl-commands.js';
 
 const selectPrompt = 'Select Host (number)';
 const commandPrompt = 'Enter command(Add, Set, Delete, Get)';
@@ -72,10 +72,6 @@ async function converse(reader: LineReader, commands: ReplCommands): Promise<voi
       print(`Error : ${errorText(error)}`);
     }
   }
-}
-
-function isExit(line: string): boolean {
-  return /^(exit|quit)$/i.test(line.trim());
 }
 
 function print(text: string): void {
