@@ -50,10 +50,21 @@ function createProgram(): Command {
   return program;
 }
 
+/** Every command that there is. */
+export async function createWholeProgram(): Promise<Command> {
+  const program = createProgram();
+  await registerHeavy(program);
+  return program;
+}
+
 /** Commands that bring much code with them are there when they are called, or when all commands are to be seen. */
 async function registerRest(program: Command, args: readonly string[]): Promise<void> {
   const [word = ''] = args;
   if (word !== 'completion' && program.commands.some((command) => command.name() === word)) return;
+  await registerHeavy(program);
+}
+
+async function registerHeavy(program: Command): Promise<void> {
   const [{ registerBench }, { registerDemo }, { registerSimulate }] = await Promise.all([
     import('./bench/bench-command.js'),
     import('./demo/demo-command.js'),

@@ -192,7 +192,9 @@ test('bad usage exits 2 and says what was expected', async () => {
     expect(result.stderr).toMatch(message);
     expect(result.stdout).toBe('');
   }
-  expect(await runZabtree(['help'])).toMatchObject({ code: 0, stderr: '' });
+  const help = await runZabtree(['help']);
+  expect(help).toMatchObject({ code: 0, stderr: '' });
+  for (const name of ['server', 'get', 'bench', 'demo', 'simulate']) expect(help.stdout).toContain(`  ${name} `);
   expect((await runZabtree(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 

@@ -1,50 +1,105 @@
-// `zabtree completion`: scripts for bash, zsh and fish, made from the commands and options themselves.
+// `zabtree completion`: scripts for bash, zsh and fish, made from the commands, options and choices themselves, so that
+// nothing that exists can be missing.
 
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
+
+interface CompletedOption {
+  readonly short: string | undefined;
+  readonly long: string | undefined;
+  readonly description: string;
+  readonly takesValue: boolean;
+  readonly choices: readonly string[];
+}
 
 interface Completed {
-  readonly name: string;
+  /** Words that lead to the command: none for the program itself, `config print` has two. */
+  readonly words: readonly string[];
   readonly description: string;
-  readonly options: readonly { readonly flag: string; readonly description: string }[];
+  readonly options: readonly CompletedOption[];
+  readonly subcommands: readonly Completed[];
+  /** What its argument may be, where that is known. */
+  readonly choices: readonly string[];
 }
+
+/** Their values are names of files or directories. */
+const fileOptions = ['--config', '--cluster-key-file', '--data-dir'];
 
 export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Command): string {
-  const commands = completedCommands(program);
-  if (shell === 'bash') return bashScript(commands);
-  return shell === 'zsh' ? zshScript(commands) : fishScript(commands);
+  const root = completed(program, []);
+  if (shell === 'bash') return bashScript(root);
+  return shell === 'zsh' ? zshScript(root) : fishScript(root);
 }
 
-function completedCommands(program: Command): Completed[] {
-  return program
-    .createHelp()
-    .visibleCommands(program)
-    .map((command) => ({
-      name: command.name(),
-      description: command.description(),
-      options: command.options.flatMap(({ long, description, hidden }) =>
-        long === undefined || long === null || hidden ? [] : [{ flag: long, description }],
-      ),
-    }));
+function completed(command: Command, words: readonly string[]): Completed {
+  const help = command.createHelp();
+  const subcommands = help.visibleCommands(command).map((child) => completed(child, [...words, child.name()]));
+  const names = subcommands.map(nameOf).filter((name) => name !== 'help');
+  return {
+    words,
+    description: command.description(),
+    options: help.visibleOptions(command).map(completedOption),
+    // `help` is commander's own; it takes the name of one of its sisters.
+    subcommands: subcommands.map((child) => (nameOf(child) === 'help' ? { ...child, choices: names } : child)),
+    choices: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
+  };
 }
 
-function bashScript(commands: readonly Completed[]): string {
-  const cases = commands.map(
-    ({ name, options }) => `    ${name}) words='${options.map(({ flag }) => flag).join(' ')} --help' ;;`,
-  );
+function completedOption(option: Option): CompletedOption {
+  return {
+    short: option.short ?? undefined,
+    long: option.long ?? undefined,
+    description: option.description,
+    takesValue: option.required || option.optional,
+    choices: option.argChoices ?? [],
+  };
+}
+
+function nameOf({ words }: Completed): string {
+  return words.at(-1) ?? '';
+}
+
+function flagsOf({ short, long }: CompletedOption): string[] {
+  return [short, long].filter((flag) => flag !== undefined);
+}
+
+function isFileOption({ long }: CompletedOption): boolean {
+  return long !== undefined && fileOptions.includes(long);
+}
+
+/** The command and all below it, the deepest first: in a `case` the longer words have to be tried first. */
+function family(command: Completed): Completed[] {
+  return [...command.subcommands.flatMap(family), command];
+}
+
+/** Pattern of a shell's `case` for the words typed so far. */
+function casePattern({ words }: Completed): string {
+  const path = words.join(' ');
+  return words.length === 0 ? `''` : `'${path}'|'${path} '*`;
+}
+
+function bashScript(root: Completed): string {
+  const cases = family(root).map((command) => {
+    const words = [
+      ...command.subcommands.map(nameOf),
+      ...command.choices,
+      ...command.options.flatMap((option) => flagsOf(option)),
+    ];
+    return `    ${casePattern(command)}) words='${words.join(' ')}' ;;`;
+  });
+  const values = optionsWithValues(root).map(({ flags, choices }) => {
+    return `    ${flags.join('|')}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$current")); return ;;`;
+  });
   return `# Completion for bash: source <(zabtree completion bash)
 _zabtree() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} words
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} typed='' words=''
   case $previous in
-    --config|--cluster-key-file|--data-dir) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    -o|--output) COMPREPLY=($(compgen -W 'text json' -- "$current")); return ;;
+    ${fileOptions.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
+${values.join('\n')}
   esac
-  if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W '${commands.map(({ name }) => name).join(' ')}' -- "$current"))
-    return
-  fi
-  case \${COMP_WORDS[1]} in
+  ((COMP_CWORD > 1)) && typed=\${COMP_WORDS[1]}
+  ((COMP_CWORD > 2)) && typed="$typed \${COMP_WORDS[2]}"
+  case $typed in
 ${cases.join('\n')}
-    *) words='' ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
@@ -52,26 +107,36 @@ complete -o default -F _zabtree zabtree
 `;
 }
 
-function zshScript(commands: readonly Completed[]): string {
-  const names = commands.map(({ name, description }) => `    '${name}:${quoted(description)}'`);
-  const cases = commands.map(({ name, options }) => {
-    const specifications = options.map(({ flag, description }) => `'${flag}[${quoted(description)}]'`);
-    return `    ${name}) _arguments ${specifications.join(' ')} '*:file:_files' ;;`;
+/** Options with a closed set of values, each once, with the values that it has in any command. */
+function optionsWithValues(root: Completed): { readonly flags: string[]; readonly choices: readonly string[] }[] {
+  const found = new Map<string, { readonly flags: string[]; readonly choices: Set<string> }>();
+  for (const option of family(root).flatMap(({ options }) => options)) {
+    if (option.choices.length === 0) continue;
+    const flags = flagsOf(option);
+    const known = found.get(flags.join('|')) ?? { flags, choices: new Set<string>() };
+    for (const choice of option.choices) known.choices.add(choice);
+    found.set(flags.join('|'), known);
+  }
+  return [...found.values()].map(({ flags, choices }) => ({ flags, choices: [...choices] }));
+}
+
+function zshScript(root: Completed): string {
+  const cases = family(root).map((command) => {
+    const depth = command.words.length;
+    const described = command.subcommands.map((child) => `'${nameOf(child)}:${quoted(child.description)}'`);
+    const position = command.choices.length > 0 ? `'1:argument:(${command.choices.join(' ')})'` : `'*:file:_files'`;
+    const listing = `local -a names=(${described.join(' ')}); _describe command names; `;
+    const moving = depth === 0 ? '' : `shift ${depth} words; ((CURRENT -= ${depth})); `;
+    const specifications = [...command.options.flatMap(zshOption), ...(described.length > 0 ? [] : [position])];
+    return `    ${casePattern(command)}) ${described.length > 0 ? listing : ''}${moving}_arguments ${specifications.join(' ')} ;;`;
   });
   return `#compdef zabtree
 # Completion for zsh: source <(zabtree completion zsh)
 _zabtree() {
-  local -a commands=(
-${names.join('\n')}
-  )
-  if ((CURRENT == 2)); then
-    _describe command commands
-    return
-  fi
-  local command=$words[2]
-  shift words
-  ((CURRENT--))
-  case $command in
+  local typed=''
+  ((CURRENT > 2)) && typed=$words[2]
+  ((CURRENT > 3)) && typed="$words[2] $words[3]"
+  case $typed in
 ${cases.join('\n')}
   esac
 }
@@ -79,15 +144,38 @@ compdef _zabtree zabtree
 `;
 }
 
-function fishScript(commands: readonly Completed[]): string {
-  const lines = commands.flatMap(({ name, description, options }) => [
-    `complete -c zabtree -n __fish_use_subcommand -f -a ${name} -d '${quoted(description)}'`,
-    ...options.map(
-      (option) =>
-        `complete -c zabtree -n '__fish_seen_subcommand_from ${name}' -l ${option.flag.slice(2)} -d '${quoted(option.description)}'`,
-    ),
-  ]);
+function zshOption(option: CompletedOption): string[] {
+  const values = option.choices.length > 0 ? `(${option.choices.join(' ')})` : isFileOption(option) ? '_files' : ' ';
+  const value = option.takesValue ? `:value:${values}` : '';
+  return flagsOf(option).map((flag) => `'${flag}[${quoted(option.description)}]${value}'`);
+}
+
+function fishScript(root: Completed): string {
+  const lines = family(root).flatMap((command) => {
+    const start = `complete -c zabtree -n '${fishCondition(command)}'`;
+    return [
+      ...command.subcommands.map((child) => `${start} -f -a ${nameOf(child)} -d '${quoted(child.description)}'`),
+      ...(command.choices.length > 0 ? [`${start} -f -a '${command.choices.join(' ')}'`] : []),
+      ...command.options.map((option) => `${start}${fishOption(option)} -d '${quoted(option.description)}'`),
+    ];
+  });
   return `# Completion for fish: zabtree completion fish | source\n${lines.join('\n')}\n`;
+}
+
+/** All words of the command were typed and none of those that lead further. */
+function fishCondition({ words, subcommands }: Completed): string {
+  if (words.length === 0) return '__fish_use_subcommand';
+  const seen = words.map((word) => `__fish_seen_subcommand_from ${word}`);
+  const further = subcommands.map(nameOf).join(' ');
+  return [...seen, ...(further === '' ? [] : [`not __fish_seen_subcommand_from ${further}`])].join('; and ');
+}
+
+function fishOption(option: CompletedOption): string {
+  const short = option.short === undefined ? '' : ` -s ${option.short.slice(1)}`;
+  const long = option.long === undefined ? '' : ` -l ${option.long.slice(2)}`;
+  if (!option.takesValue) return `${short}${long}`;
+  if (option.choices.length > 0) return `${short}${long} -x -a '${option.choices.join(' ')}'`;
+  return `${short}${long} ${isFileOption(option) ? '-r' : '-x'}`;
 }
 
 /** Safe inside single quotes and inside zsh's brackets and colons. */

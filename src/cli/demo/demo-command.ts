@@ -21,7 +21,7 @@ const parentLookMs = 500;
 
 export function registerDemo(program: Command): void {
   program
-    .command('demo', { hidden: true })
+    .command('demo')
     .description('three nodes, a load, a dead leader, and the proof that nothing was lost')
     .option('--keys <n>', 'keys to write', count, 20_000)
     .option('--in-flight <n>', 'writes outstanding at a time', count, 100)

@@ -112,11 +112,11 @@ export class ReplCommands {
       command('status', '', 0, 'print the state of every member', () => this.#status()),
       command('digest', '', 0, 'compare the data of all members', () => this.#digest()),
       command('use', 'N', 1, 'talk to another peer', (words) => this.#use(words[0] ?? '')),
-      command('help', '', 0, 'print this', () => print(this.#help())),
+      command('help', '', 0, 'print this', () => print(this.helpText)),
     ];
   }
 
-  #help(): string {
+  get helpText(): string {
     const rows = this.#commands.map(({ name, usage, meaning }) => [`${name} ${usage}`.trimEnd(), meaning]);
     return [
       table([...rows, [exitWords.join(', '), 'leave']]).trimEnd(),
