@@ -28,8 +28,9 @@ export class GrowingBuffer {
   /** A safe integer in 8 bytes, high first. */
   uint64BE(value: number): void {
     this.reserve(8);
-    this.used = this.buffer.writeUInt32BE(Math.floor(value / 2 ** 32), this.used);
-    this.used = this.buffer.writeUInt32BE(value % 2 ** 32, this.used);
+    const low = value >>> 0;
+    this.used = this.buffer.writeUInt32BE((value - low) / 2 ** 32, this.used);
+    this.used = this.buffer.writeUInt32BE(low, this.used);
   }
 
   varint(value: number): void {

@@ -21,7 +21,7 @@ import { readHead } from './lmdb-tree-reads.js';
 import type { CompactProgress } from './lmdb-writer-messages.js';
 import { decodeKeyRecord, decodeSession, encodeSession } from './tree-image.js';
 import {
-  decodeVersion,
+  decodeState,
   encodeHead,
   encodeVersion,
   type Head,
@@ -228,10 +228,10 @@ function lastKey(table: Table): Buffer | undefined {
 }
 
 /** Fills in the links of a version that follows what `head` says; gives the head with it. */
-function linkVersion({ modRevision, headKey: row, stored }: PackedVersion, head: Head | undefined): Head {
+function linkVersion({ modRevision, stored }: PackedVersion, head: Head | undefined): Head {
   const { chain, links } = extendChain(head?.chain ?? emptyChain, modRevision);
   writeLinks(stored, { ...links, previousDeleted: head?.deleted ?? false });
   if (isDeletion(stored)) return { deleted: true, createRevision: noRevision, version: 0, lease: 0n, chain };
-  const { createRevision, version, lease } = decodeVersion(row.subarray(1), stored, true);
+  const { createRevision, version, lease } = decodeState(stored);
   return { deleted: false, createRevision, version, lease, chain };
 }

@@ -6,7 +6,7 @@ import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { KeyRecord } from '../tree/store.js';
+import type { KeyRecord, KeyState } from '../tree/store.js';
 import { ByteCursor, type GrowingBuffer } from './growing-buffer.js';
 import { encodeRecordFields } from './tree-image.js';
 import { type Chain, type Links, noRevision } from './version-links.js';
@@ -96,8 +96,9 @@ export function readRevision(row: Bytes, at: number): Revision {
 }
 
 export function writeRevision(row: Buffer, at: number, revision: number): void {
-  row.writeUInt32BE(Math.floor(revision / 2 ** 32), at);
-  row.writeUInt32BE(revision % 2 ** 32, at + 4);
+  const low = revision >>> 0;
+  row.writeUInt32BE((revision - low) / 2 ** 32, at);
+  row.writeUInt32BE(low, at + 4);
 }
 
 /** Checksum over a row's key and its value without the checksum's own place. Large values may be LMDB's own memory. */
@@ -175,6 +176,14 @@ export function decodeVersion(key: Bytes, stored: Bytes, keysOnly: boolean): Key
   const lease = cursor.varint64();
   const value = keysOnly ? emptyBytes : stored.subarray(cursor.at);
   return { key, value, createRevision, modRevision, version, lease };
+}
+
+/** The fields of a version that is no deletion, without its value. */
+export function decodeState(stored: Bytes): KeyState {
+  const cursor = new ByteCursor(stored, versionHeaderBytes);
+  const createRevision = cursor.varint() as Revision;
+  const modRevision = cursor.varint() as Revision;
+  return { createRevision, modRevision, version: cursor.varint(), lease: cursor.varint64() };
 }
 
 /** What `heads` says of a key: its newest version without the value, and where its versions are. */
