@@ -110,8 +110,8 @@ describe('batch codec', () => {
   it('decodeBatch() refuses another first zxid, a wrong count and what it does not know', () => {
     const body = encodeBatch(sampleFirst, sample);
     expect(() => decodeBatch(body, zxidOf(toEpoch(5), 8))).toThrow(/begins at zxid/);
-    const encode = (object: Record<string, unknown>): Uint8Array =>
-      zabtree.log.Batch.encode(zabtree.log.Batch.fromObject({ first: sampleFirst, ...object })).finish();
+    const encode = (fields: zabtree.log.Batch.$Properties): Uint8Array =>
+      zabtree.log.Batch.encode({ first: sampleFirst, ...fields }).finish();
     expect(() => decodeBatch(encode({ count: 1 }), sampleFirst)).toThrow(/0 entries, its count is 1/);
     expect(() => decodeBatch(encode({ count: 0 }), sampleFirst)).toThrow(/0 entries/);
     expect(() => decodeBatch(encode({ count: 1, entries: [{}, {}] }), sampleFirst)).toThrow(/more entries/);

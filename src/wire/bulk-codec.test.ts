@@ -79,8 +79,8 @@ describe('bulk codec', () => {
   });
 
   it('decodeBulkMessage() refuses forwarded requests without a command and reports without a server', () => {
-    const build = (object: Record<string, unknown>): Uint8Array =>
-      zabtree.peer.BulkFrame.encode(zabtree.peer.BulkFrame.fromObject({ version: 1, ...object })).finish();
+    const build = (fields: zabtree.peer.BulkFrame.$Properties): Uint8Array =>
+      zabtree.peer.BulkFrame.encode({ version: 1, ...fields }).finish();
     expect(() => decodeBulkMessage(build({ forward: { items: [{ id: 1 }] } }))).toThrow(/no command/);
     expect(() => decodeBulkMessage(build({ forward: { items: [{ id: 1, envelope: {} }] } }))).toThrow(/no command/);
     expect(() => decodeBulkMessage(build({ forwardResult: { items: [{ id: 1 }] } }))).toThrow(/missing/);

@@ -65,13 +65,13 @@ describe('election codec', () => {
 
   it('decodeElectionDatagram() refuses other versions, missing fields, unknown roles and long texts', () => {
     const vote = { serverId: 1 };
-    const encode = (object: Record<string, unknown>): Uint8Array =>
-      Generated.encode(Generated.fromObject({ version: 1, sender: 1, vote, ...object })).finish();
+    const encode = (fields: zabtree.election.ElectionDatagram.$Properties): Uint8Array =>
+      Generated.encode({ version: 1, sender: 1, vote, ...fields }).finish();
     expect(decodeElectionDatagram(encode({})).message.vote.serverId).toBe(1);
     expect(() => decodeElectionDatagram(encode({ version: 2 }))).toThrow(/version is 2/);
     expect(() => decodeElectionDatagram(encode({ sender: 0 }))).toThrow(WireError);
     expect(() => decodeElectionDatagram(encode({ vote: {} }))).toThrow(/names no server/);
-    expect(() => decodeElectionDatagram(encode({ role: 7 }))).toThrow(/role/);
+    expect(() => decodeElectionDatagram(encode({ role: 7 as zabtree.election.Role }))).toThrow(/role/);
     expect(() => decodeElectionDatagram(encode({ incarnation: 'x'.repeat(65) }))).toThrow(/64 characters/);
     expect(() => decodeElectionDatagram(encode({ currentEpoch: 2 ** 21 }))).toThrow(/greater than/);
   });

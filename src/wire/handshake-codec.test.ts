@@ -49,15 +49,15 @@ describe('handshake codec', () => {
 
   it('decodeHandshake() refuses strangers, long texts, long lists and wrong nonces', () => {
     const hello = { magic: 0x7a616274, serverId: 1, targetId: 2, nonce: new Uint8Array(32) };
-    const encode = (more: Record<string, unknown>): Uint8Array =>
-      Generated.encode(Generated.fromObject({ hello: { ...hello, ...more } })).finish();
+    const encode = (more: zabtree.peer.Hello.$Properties): Uint8Array =>
+      Generated.encode({ hello: { ...hello, ...more } }).finish();
     expect(decodeHandshake(encode({})).type).toBe('hello');
     expect(() => decodeHandshake(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toThrow(/not a zabtree peer/);
     expect(() => decodeHandshake(new Uint8Array(0))).toThrow(/not a zabtree peer/);
     expect(() => decodeHandshake(encode({ magic: 1 }))).toThrow(/not a zabtree peer/);
     expect(() => decodeHandshake(encode({ serverId: 0 }))).toThrow(/server id is missing/);
     expect(() => decodeHandshake(encode({ nonce: new Uint8Array(31) }))).toThrow(/nonce/);
-    expect(() => decodeHandshake(encode({ channel: 5 }))).toThrow(/channel/);
+    expect(() => decodeHandshake(encode({ channel: 5 as zabtree.peer.Channel }))).toThrow(/channel/);
     expect(() => decodeHandshake(encode({ ensembleName: 'x'.repeat(301) }))).toThrow(/300 characters/);
     expect(() => decodeHandshake(encode({ members: Array.from({ length: 33 }, () => 'm') }))).toThrow(
       /too many members/,

@@ -167,13 +167,12 @@ describe('native request codec', () => {
   });
 
   it('reads what protobufjs wrote, field for field', () => {
-    const encoded = GeneratedRequest.encode(
-      GeneratedRequest.fromObject({
-        id: 7,
-        timeoutMs: 5,
-        list: { range: { from: [1], to: [] }, page: [2], limit: 3, revision: 4, keysOnly: true, local: true, seen: 9 },
-      }),
-    ).finish();
+    const range = { from: Uint8Array.of(1), to: new Uint8Array(0) };
+    const encoded = GeneratedRequest.encode({
+      id: 7,
+      timeoutMs: 5,
+      list: { range, page: Uint8Array.of(2), limit: 3, revision: 4, keysOnly: true, local: true, seen: 9 },
+    }).finish();
     expect(decodeRequest(new Uint8Array(encoded))).toEqual({
       id: 7,
       timeoutMs: 5,

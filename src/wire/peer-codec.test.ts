@@ -96,8 +96,8 @@ describe('peer codec', () => {
   });
 
   it('decodePeerMessage() refuses other versions, unknown messages, impossible ids and too many epoch ends', () => {
-    const encode = (object: Record<string, unknown>): Uint8Array =>
-      zabtree.peer.PeerFrame.encode(zabtree.peer.PeerFrame.fromObject({ version: 1, ...object })).finish();
+    const encode = (fields: zabtree.peer.PeerFrame.$Properties): Uint8Array =>
+      zabtree.peer.PeerFrame.encode({ version: 1, ...fields }).finish();
     expect(() => decodePeerMessage(encode({ version: 2, ack: {} }))).toThrow(/protocol version is 2, expected 1/);
     expect(() => decodePeerMessage(encode({}))).toThrow(/no message/);
     expect(() => decodePeerMessage(Uint8Array.of(8, 1, 0xfa, 1, 0))).toThrow(/message 31 is not known/);
