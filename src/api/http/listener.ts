@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket, WebSocketServer } from 'ws';
 import type { Limits } from '../../config/limits.js';
 import type { StoreService } from '../../service/store-service.js';
 import { answerHealth } from './commands/healthz.js';
@@ -24,7 +24,8 @@ const frameHeaderBytes = 4;
 export class HttpListener {
   private readonly options: HttpListenerOptions;
   private readonly server: Server;
-  private readonly upgrades: WebSocketServer;
+  /** Made for the first WebSocket: most nodes never see one, and need not load what it takes at their start. */
+  private upgrades: Promise<WebSocketServer> | undefined;
   /** Connections with a request that is not answered or upgraded yet. */
   private readonly deadlines = new Map<Duplex, NodeJS.Timeout>();
 
@@ -32,12 +33,6 @@ export class HttpListener {
     this.options = options;
     this.server = createServer({ keepAlive: false }, (request, response) => this.answer(request, response));
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
-    this.upgrades = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: options.limits.requestFrameBytesMax + frameHeaderBytes,
-    });
   }
 
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
@@ -70,10 +65,20 @@ export class HttpListener {
     } else if (!sameOrigin(request)) {
       refuseUpgrade(socket, 403, 'WebSocket connections are taken from pages of this very server only');
     } else {
-      this.upgrades.handleUpgrade(request, socket, head, (webSocket) => {
-        this.settle(socket);
-        this.options.acceptWebSocket(webSocket);
-      });
+      this.upgrades ??= webSocketServer(this.options.limits);
+      this.upgrades.then(
+        (upgrades) =>
+          // A socket that is gone meanwhile is no harm: it is not upgraded.
+          upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+            this.settle(socket);
+            this.options.acceptWebSocket(webSocket);
+          }),
+        // Out of file descriptors, say: the next one tries again.
+        () => {
+          this.upgrades = undefined;
+          socket.destroy();
+        },
+      );
     }
   }
 
@@ -81,6 +86,16 @@ export class HttpListener {
     clearTimeout(this.deadlines.get(socket));
     this.deadlines.delete(socket);
   }
+}
+
+async function webSocketServer(limits: Limits): Promise<WebSocketServer> {
+  const { WebSocketServer } = await import('ws');
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: limits.requestFrameBytesMax + frameHeaderBytes,
+  });
 }
 
 function pathOf(request: IncomingMessage): string {
