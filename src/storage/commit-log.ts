@@ -93,7 +93,7 @@ export class FileCommitLog implements CommitLog {
         pressure: (full) => this.handler?.pressure(full),
         failed: (error) => this.fail(error),
       },
-      recovered.nextSequence,
+      recovered,
     );
     this.writer = new LogWriter({
       directory,

@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 
 const readAt = promisify(fs.read);
 const zeros = Buffer.alloc(256 * 1024);
+/** Read at a time when a file is looked through for what is not zero. */
+const scanBytes = 2 ** 20;
 
 export function toError(value: unknown): Error {
   return value instanceof Error ? value : new Error(String(value));
@@ -142,13 +144,15 @@ export async function firstNonZero(
   fd: number,
   range: { readonly from: number; readonly to: number },
 ): Promise<number | undefined> {
-  const window = new FileWindow(fd, zeros.length);
+  // One buffer for all of it: fresh memory for each step would cost several times what reading does.
+  const buffer = Buffer.allocUnsafe(scanBytes);
+  const blank = Buffer.alloc(scanBytes);
   for (let offset = range.from; offset < range.to; ) {
-    const length = Math.min(zeros.length, range.to - offset);
-    if (!(await window.load(offset, length))) return undefined;
-    const bytes = window.view(offset, length);
-    if (!bytes.equals(zeros.subarray(0, length))) return offset + bytes.findIndex((byte) => byte !== 0);
-    offset += length;
+    const { bytesRead } = await readAt(fd, buffer, 0, Math.min(scanBytes, range.to - offset), offset);
+    if (bytesRead === 0) return undefined;
+    const bytes = buffer.subarray(0, bytesRead);
+    if (!bytes.equals(blank.subarray(0, bytesRead))) return offset + bytes.findIndex((byte) => byte !== 0);
+    offset += bytesRead;
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { batchOf, describeBatches, LogHarness, zxid } from '../../test/support/log-harness.js';
@@ -303,6 +303,31 @@ describe('a spare segment', () => {
       expect(harness.log.last).toBe(zxid(1, 1));
       await harness.close();
     }
+  });
+
+  it.each([700, 1024])('of %i bytes is completed and used, not made anew', async (size) => {
+    const harness = await closedLog([[batchOf(1, 1)]], 1024);
+    await writeFile(segmentFile(harness, 2), Buffer.alloc(size));
+    const { ino } = await stat(segmentFile(harness, 2));
+    await harness.open();
+    for (let counter = 2; harness.log.bytes <= 1024; counter++) await harness.append(batchOf(1, counter));
+    await harness.close();
+    const used = await stat(segmentFile(harness, 2));
+    expect({ ino: used.ino, size: used.size }).toEqual({ ino, size: 1024 });
+    expect(decodeSegmentHeader(await readFile(segmentFile(harness, 2)))).toMatchObject({ header: { sequence: 2 } });
+  });
+
+  it('with anything in it is removed', async () => {
+    const harness = await closedLog([[batchOf(1, 1)]], 1024);
+    const spare = Buffer.alloc(1024);
+    spare[1000] = 1;
+    await writeFile(segmentFile(harness, 2), spare);
+    await harness.open();
+    expect(harness.log.cut).not.toBeNull();
+    await harness.append(...Array.from({ length: 20 }, (_, index) => batchOf(1, index + 2)));
+    expect((await readdir(harness.directory)).includes(segmentFileName(2))).toBe(false);
+    await harness.reopen();
+    expect(harness.log.last).toBe(zxid(1, 21));
   });
 
   it('may be missing, and the active one may have lost its unused end', async () => {

@@ -20,8 +20,11 @@ import {
 } from './log-segment.js';
 import { type CuttableSegment, clearTruncationMark, readTruncationMark, removeFromPosition } from './log-truncation.js';
 import { greatestDurablePosition, type WalkEnd, walkRecords } from './log-walk.js';
+import type { SpareSegment } from './segment-allocator.js';
 
 const windowBytes = 4 * 2 ** 20;
+/** What a file's count of blocks is in. */
+const blockBytes = 512;
 const dataSync = promisify(fs.fdatasync);
 
 export interface RecoveredLog {
@@ -30,6 +33,8 @@ export interface RecoveredLog {
   readonly epochEnds: EpochEnds;
   /** Greater than the sequence of any segment that ever was in the directory and is still there. */
   readonly nextSequence: number;
+  /** A file of zeros that was to become the next segment: what is there of it need not be written again. */
+  readonly spare: SpareSegment | null;
   /** The torn tail that was cut, for the operator. */
   readonly cut: { readonly file: string; readonly offset: number; readonly reason: string } | null;
 }
@@ -38,6 +43,8 @@ interface SegmentFile {
   readonly file: string;
   readonly sequence: number;
   readonly size: number;
+  /** All of its bytes have their place on the disk. */
+  readonly allocated: boolean;
   /** null: a spare, or the first write to it was torn. */
   readonly header: SegmentHeader | null;
 }
@@ -58,9 +65,8 @@ export async function recoverLog(directory: string): Promise<RecoveredLog> {
       segments.push(segment);
       end = await readSegment(segment, epochEnds, segments.length === 1);
     }
-    const cut = await cutTail(segments, files.slice(segments.length), end);
     const nextSequence = Math.max(...files.map((file) => file.sequence)) + 1;
-    return { segments, epochEnds, nextSequence, cut };
+    return { segments, epochEnds, nextSequence, ...(await cutTail(segments, files.slice(segments.length), end)) };
   } catch (error) {
     for (const segment of segments) segment.retire();
     throw error;
@@ -79,17 +85,18 @@ async function listSegmentFiles(directory: string): Promise<SegmentFile[]> {
 function readSegmentFile(file: string, sequence: number): SegmentFile {
   const fd = fs.openSync(file, 'r');
   try {
-    const size = fs.fstatSync(fd).size;
+    const { size, blocks } = fs.fstatSync(fd);
+    const allocated = blocks * blockBytes >= size;
     const bytes = Buffer.alloc(segmentHeaderBytes);
     const length = fs.readSync(fd, bytes, 0, bytes.length, 0);
     const decoded = decodeSegmentHeader(bytes.subarray(0, length));
     if (decoded.type === 'version') {
       throw new LogDamageError(file, 8, `format version is ${decoded.version}, expected ${logFormatVersion}`);
     }
-    if (decoded.type === 'none') return { file, sequence, size, header: null };
+    if (decoded.type === 'none') return { file, sequence, size, allocated, header: null };
     if (decoded.header.sequence !== sequence)
       throw new LogDamageError(file, 0, `it is segment ${decoded.header.sequence} by its header`);
-    return { file, sequence, size, header: decoded.header };
+    return { file, sequence, size, allocated, header: decoded.header };
   } finally {
     fs.closeSync(fd);
   }
@@ -149,14 +156,14 @@ async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: b
   return unfit === null ? end : { offset: end.offset, bad: unfit };
 }
 
-/** Looks at everything behind the log's end and removes it, unless it proves that the end was further on. */
+/** Looks at everything behind the log's end and removes what is written there, unless it proves that the end was further on. */
 async function cutTail(
   segments: readonly LogSegment[],
   rest: readonly SegmentFile[],
   end: WalkEnd,
-): Promise<RecoveredLog['cut']> {
+): Promise<Pick<RecoveredLog, 'cut' | 'spare'>> {
   const tail = segments.at(-1);
-  if (tail === undefined) return null;
+  if (tail === undefined) return { cut: null, spare: null };
   const inTail = await firstNonZero(tail.fd, { from: tail.end, to: tail.capacity });
   let known =
     inTail === undefined
@@ -167,12 +174,16 @@ async function cutTail(
           startPosition: tail.header.startPosition,
         });
   let restWritten = false;
-  for (const { file, size, header } of rest) {
+  let spare: SpareSegment | null = null;
+  for (const { file, sequence, size, allocated, header } of rest) {
     // Without a header of its own such a file can only be the segment after the tail.
     const startPosition = header?.startPosition ?? tail.endPosition;
     const fd = fs.openSync(file, 'r');
     try {
-      if ((await firstNonZero(fd, { from: 0, to: size })) === undefined) continue;
+      if ((await firstNonZero(fd, { from: 0, to: size })) === undefined) {
+        if (allocated) spare = { file, sequence, capacity: size };
+        continue;
+      }
       restWritten = true;
       known = Math.max(
         known,
@@ -191,11 +202,12 @@ async function cutTail(
       `${reason}, below position ${known} that was known durable (this is ${tail.endPosition}): damage, not a torn tail`,
     );
   }
-  for (const { file } of rest.toReversed()) await removeDurably(file);
+  for (const { file } of rest.toReversed()) if (file !== spare?.file) await removeDurably(file);
   if (inTail !== undefined) await fillZeros(tail.file, { from: tail.end, to: tail.capacity });
   // A killed process can leave records in the page cache alone; from here on they count as durable.
   await dataSync(tail.fd);
-  return inTail === undefined && !restWritten ? null : { file: tail.file, offset: tail.end, reason };
+  const cut = inTail === undefined && !restWritten ? null : { file: tail.file, offset: tail.end, reason };
+  return { cut, spare };
 }
 
 function greatestMark(

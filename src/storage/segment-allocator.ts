@@ -24,7 +24,7 @@ export interface SegmentAllocatorOptions {
   readonly failed: (error: Error) => void;
 }
 
-/** Creates a file of this many zeros, or makes an existing one longer. */
+/** Creates a file of this many zeros, or makes an existing one longer; durable in either case. */
 export async function preallocate(
   file: string,
   range: { readonly from: number; readonly to: number },
@@ -42,6 +42,8 @@ class AllocatorClosedError extends Error {
 export class SegmentAllocator {
   private readonly options: SegmentAllocatorOptions;
   private spare: SpareSegment | null = null;
+  /** Found at opening: perhaps not as long as it is to be, perhaps not durable. */
+  private begun: SpareSegment | null;
   private nextSequence: number;
   /** Least capacity that somebody waits for, 0 when nobody does. */
   private wantedBytes = 0;
@@ -51,9 +53,13 @@ export class SegmentAllocator {
   private retryTimer: NodeJS.Timeout | null = null;
   private whenIdle: (() => void)[] = [];
 
-  constructor(options: SegmentAllocatorOptions, nextSequence: number) {
+  constructor(
+    options: SegmentAllocatorOptions,
+    found: { readonly nextSequence: number; readonly spare: SpareSegment | null },
+  ) {
     this.options = options;
-    this.nextSequence = nextSequence;
+    this.nextSequence = found.nextSequence;
+    this.begun = found.spare;
   }
 
   /** Starts preparing a spare unless there is one. */
@@ -61,12 +67,14 @@ export class SegmentAllocator {
     if (this.closed || this.working || this.retryTimer !== null) return;
     if (this.spare !== null && this.spare.capacity >= this.wantedBytes) return;
     this.working = true;
-    const target = this.spare ?? {
-      file: path.join(this.options.directory, segmentFileName(this.nextSequence)),
-      sequence: this.nextSequence,
-      capacity: 0,
-    };
-    const capacity = Math.max(this.options.segmentBytes, this.wantedBytes);
+    const target = this.spare ??
+      this.begun ?? {
+        file: path.join(this.options.directory, segmentFileName(this.nextSequence)),
+        sequence: this.nextSequence,
+        capacity: 0,
+      };
+    this.begun = null;
+    const capacity = Math.max(this.options.segmentBytes, this.wantedBytes, target.capacity);
     const pace = (): void => {
       if (this.closed) throw new AllocatorClosedError('the log is being closed');
     };
