@@ -107,26 +107,32 @@ export async function fillZeros(
 export class FileWindow {
   readonly fd: number;
   private readonly stepBytes: number;
-  private buffer: Buffer = Buffer.alloc(0);
+  private readonly views: 'last' | 'until next load';
+  private memory: Buffer = Buffer.alloc(0);
+  private buffer: Buffer = this.memory;
   private start = 0;
 
-  constructor(fd: number, stepBytes: number) {
+  /** `views`: how long they stay valid. To last they need fresh memory at each load, which costs more than reading. */
+  constructor(fd: number, stepBytes: number, views: 'last' | 'until next load' = 'last') {
     this.fd = fd;
     this.stepBytes = stepBytes;
+    this.views = views;
   }
 
   covers(offset: number, length: number): boolean {
     return offset >= this.start && offset + length <= this.start + this.buffer.length;
   }
 
-  /** Only what is covered. Stays valid: a buffer is never overwritten. */
+  /** Only what is covered. */
   view(offset: number, length: number): Buffer {
     return this.buffer.subarray(offset - this.start, offset - this.start + length);
   }
 
   /** Reads so that at least this is covered; false when the file ends before. */
   async load(offset: number, length: number): Promise<boolean> {
-    const buffer = Buffer.allocUnsafe(Math.max(length, this.stepBytes));
+    const bytes = Math.max(length, this.stepBytes);
+    if (this.views === 'last' || this.memory.length < bytes) this.memory = Buffer.allocUnsafe(bytes);
+    const buffer = this.memory;
     let filled = 0;
     while (filled < buffer.length) {
       const { bytesRead } = await readAt(this.fd, buffer, filled, buffer.length - filled, offset + filled);

@@ -141,7 +141,7 @@ async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: b
     salt: segment.header.salt,
     startPosition: segment.header.startPosition,
   };
-  const end = await walkRecords(new FileWindow(segment.fd, windowBytes), options, ({ header, offset, body }) => {
+  const end = await walkRecords(recoveryWindow(segment.fd), options, ({ header, offset, body }) => {
     if (header.previousChain !== segment.chain) {
       unfit = 'the record does not follow the one before it';
       return false;
@@ -154,6 +154,11 @@ async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: b
   });
   segment.durableEnd = segment.end;
   return unfit === null ? end : { offset: end.offset, bad: unfit };
+}
+
+/** Recovery keeps no body. */
+function recoveryWindow(fd: number): FileWindow {
+  return new FileWindow(fd, windowBytes, 'until next load');
 }
 
 /** Looks at everything behind the log's end and removes what is written there, unless it proves that the end was further on. */
@@ -216,7 +221,7 @@ function greatestMark(
   range: { readonly from: number; readonly to: number; readonly startPosition: number },
 ): Promise<number> {
   const { from, to, startPosition } = range;
-  return greatestDurablePosition(new FileWindow(fd, windowBytes), {
+  return greatestDurablePosition(recoveryWindow(fd), {
     from,
     limit: to,
     salt: tail.header.salt,

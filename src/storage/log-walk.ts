@@ -16,7 +16,7 @@ import {
 export interface WalkedRecord {
   readonly header: RecordHeader;
   readonly offset: number;
-  /** Shares memory with the window's buffer, which nobody overwrites. */
+  /** Shares memory with the window's buffer; valid as long as the window's views are. */
   readonly body: Buffer;
 }
 
