@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError } from './config-error.js';
 import { configErrorOf, readConfigFile } from './config-file.js';
-import { problemsOf, type ServerFile, serverFileSchema } from './config-schema.js';
+import { type ServerFile, serverFileShape } from './config-schema.js';
 import { type ConfigDocument, type FlagValues, layOver } from './config-settings.js';
 import type { Limits } from './limits.js';
 import { defaultHost, type MemberAddrs, type NodeConfig, nodeConfigOf, type TimingConfig } from './node-config.js';
@@ -30,12 +30,13 @@ export function loadNodeConfig(sources: ConfigSources): NodeConfig {
     );
   }
   const layers = layOver(document, sources.environment ?? {}, sources.flags ?? {});
-  const parsed = serverFileSchema.safeParse(layers.document);
-  if (!parsed.success)
-    throw configErrorOf(source, withOrigins(problemsOf(parsed.error, serverFileSchema), layers.origins));
-  const problems = contradictionsOf(parsed.data);
+  const file: unknown = layers.document;
+  const shapeProblems: string[] = [];
+  if (!serverFileShape.fits(file, '', shapeProblems))
+    throw configErrorOf(source, withOrigins(shapeProblems, layers.origins));
+  const problems = contradictionsOf(file);
   if (problems.length > 0) throw configErrorOf(source, withOrigins(problems, layers.origins));
-  const config = nodeConfigFrom(parsed.data);
+  const config = nodeConfigFrom(file);
   const limitProblems = [...limitProblemsOf(config.limits), ...timingProblemsOf(config.timing)];
   if (limitProblems.length > 0) throw configErrorOf(source, withOrigins(limitProblems, layers.origins));
   return config;
