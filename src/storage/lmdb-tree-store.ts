@@ -1,5 +1,5 @@
 // The tree store over LMDB. Reads run here, on the main thread, against the memory map; everything that writes goes to
-// one writer thread, so that neither pages nor fsyncs hold up the event loop. Layout: docs/decisions/0001-table-layout.md.
+// one writer thread, so that neither pages nor fsyncs hold up the event loop. Layout: docs/decisions/0007-versions-by-revision.md.
 
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

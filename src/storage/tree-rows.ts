@@ -1,4 +1,4 @@
-// Rows of the LMDB tables as bytes (docs/decisions/0001-table-layout.md). Every value carries a checksum over itself and
+// Rows of the LMDB tables as bytes (docs/decisions/0007-versions-by-revision.md). Every value carries a checksum over itself and
 // its key, verified when it is read. Keys are order-preserving. No table is opened here.
 
 import { crc32 } from 'node:zlib';

@@ -1,4 +1,4 @@
-// Measures table layouts for the tree store before one is chosen (docs/decisions/0001-table-layout.md): random overwrites
+// Measures table layouts for the tree store before one is chosen (docs/decisions/0001, 0007): random overwrites
 // of preloaded keys in durable flushes, sequential inserts, reads, compaction. Prints one JSON line per run. Standalone:
 // npx tsx test/bench/table-layouts.ts [--keys N] [--layouts moved,single,undo,heads] [--flushes 5000,20000] [--writes N]
 
