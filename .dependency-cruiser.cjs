@@ -105,7 +105,7 @@ module.exports = {
       comment: 'The composition root wires the server side; it knows no client, command line or simulator.',
       severity: 'error',
       from: { path: '^src/server/', pathNot: isTest },
-      to: { path: '^src/(client|cli|console|simulator)/' },
+      to: { path: '^src/(client|cli|simulator)/' },
     },
     {
       name: 'only-entry-points-import-server',

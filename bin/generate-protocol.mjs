@@ -18,13 +18,22 @@ const sources = readdirSync(protocolDir)
   .sort()
   .map((name) => join(protocolDir, name));
 
+function resolveTool(name) {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch {
+    process.stderr.write(`Cannot generate the protocol code: "${name}" is not installed; run "npm ci" first\n`);
+    process.exit(1);
+  }
+}
+
 function modifiedMs(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 const newestInputMs = Math.max(...[...sources, fileURLToPath(import.meta.url)].map(modifiedMs));
 if (Math.min(modifiedMs(output), modifiedMs(declarations)) <= newestInputMs) {
-  const cliRoot = dirname(createRequire(import.meta.url).resolve('protobufjs-cli/package.json'));
+  const cliRoot = dirname(resolveTool('protobufjs-cli/package.json'));
   const run = (tool, args) =>
     execFileSync(process.execPath, [join(cliRoot, 'bin', tool), ...args], { stdio: 'inherit' });
   mkdirSync(outputDir, { recursive: true });

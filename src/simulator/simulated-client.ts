@@ -96,6 +96,8 @@ export class SimulatedClient {
   private stopping = false;
   /** Operations of which the client was told what became of them. */
   answered = 0;
+  /** Reads of a node's own state that were begun; they are not in the history, which is about linearizable operations. */
+  localReads = 0;
 
   constructor(world: ClientWorld, id: ClientId, settings: ClientSettings, random: SeededRandom) {
     this.world = world;
@@ -328,6 +330,7 @@ export class SimulatedClient {
 
   /** From the node's own state, once that has caught up with what this lane has seen. */
   private readLocally(lane: Lane, key: string): void {
+    this.localReads += 1;
     const target = this.world.reach(lane.node);
     if (target === undefined) {
       this.elsewhere(lane);

@@ -266,7 +266,7 @@ class Simulation {
       virtualMs: clock.nowMs(),
       events: clock.executed,
       answered: this.clients.reduce((sum, client) => sum + client.answered, 0),
-      operations: this.history.operations.length,
+      operations: this.clients.reduce((sum, client) => sum + client.localReads, this.history.operations.length),
       entries: view.ledger.entries,
       epochs: view.nodes.reduce((most, node) => Math.max(most, node.record.acceptedEpoch), 0),
       faults: this.faults.struck,

@@ -17,7 +17,7 @@ export interface LmdbTables {
   readonly records: Table;
   /** client id -> session. */
   readonly sessions: Table;
-  /** One row: format version and TreeMeta. */
+  /** Format version and TreeMeta; how far compaction has come. */
   readonly meta: Table;
   /** For point reads. */
   readonly lookupKeys: LookupKeys;

@@ -16,6 +16,8 @@ export interface KeyLoadOptions {
 }
 
 export interface KeyLoadResult {
+  /** Asked for. */
+  readonly count: number;
   readonly done: number;
   readonly succeeded: number;
   readonly seconds: number;
@@ -94,6 +96,7 @@ export class KeyLoad {
     const finish = this.#finish;
     this.#finish = undefined;
     finish?.({
+      count: this.#options.count,
       done: this.#done,
       succeeded: this.#done - this.#failed,
       seconds: (performance.now() - this.#startedMs) / 1000,
@@ -106,10 +109,14 @@ export class KeyLoad {
 export function loadSummary(result: KeyLoadResult): string {
   const failed = result.done - result.succeeded;
   const rate = Math.round(result.done / Math.max(result.seconds, 0.001));
-  const percentile = (share: number): string => (result.latency.percentile(share) / 1000).toFixed(1);
+  const percentile = (share: number): string =>
+    result.succeeded === 0 ? '-' : `${(result.latency.percentile(share) / 1000).toFixed(1)} ms`;
+  const done = result.done < result.count ? `stopped after ${result.done} of ${result.count}` : `${result.done}`;
   const lines = [
-    `${result.done} requests in ${result.seconds.toFixed(2)} s: ${rate} per second, p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms, ${failed} errors`,
+    `${done} requests in ${result.seconds.toFixed(2)} s: ${rate} per second, p50 ${percentile(0.5)}, p99 ${percentile(0.99)}, ${failed} errors`,
   ];
-  for (const [code, { times, first }] of result.errors) lines.push(`${times} × ${code}: ${first}`);
+  for (const [code, { times, first }] of result.errors) {
+    lines.push(times === 1 ? `1 × ${code}: ${first}` : `${times} × ${code}, the first: ${first}`);
+  }
   return lines.join('\n');
 }

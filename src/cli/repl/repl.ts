@@ -54,7 +54,7 @@ async function selectHost(reader: LineReader, peers: readonly string[]): Promise
       if (line === undefined || isExit(line)) return undefined;
       const selected = Number(line.trim());
       if (line.trim() !== '' && Number.isInteger(selected) && selected >= 0 && selected < peers.length) return selected;
-      print(`Error : Invalid argument: expected a number in 0..${peers.length - 1}`);
+      print(`Error : Invalid argument: expected a number in 0..${peers.length - 1}, or exit`);
     } catch (error) {
       print(`Error : ${errorText(error)}`);
     }
