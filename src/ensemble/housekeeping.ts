@@ -2,6 +2,7 @@
 // writes while the disk is full. Never touches what is not durable in the tree.
 
 import type { NodeConfig } from '../config/node-config.js';
+import { StoreError } from '../shared/errors.js';
 import type { Zxid } from '../shared/ids.js';
 import type { CommandResult } from '../tree/command.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
@@ -10,8 +11,8 @@ import { failure } from './request.js';
 
 export interface HousekeepingHost {
   readonly tree: ReplicatedTree;
-  logOf(): CommitLog;
-  readonly config: NodeConfig;
+  logOf(): Pick<CommitLog, 'base' | 'trim'>;
+  readonly config: Pick<NodeConfig, 'limits' | 'timing'>;
   nowMs(): number;
   warn(text: string): void;
   /** The log's base moved. */
@@ -49,8 +50,10 @@ export class Housekeeping {
   tick(nowMs: number): void {
     const { tree } = this.host;
     if (this.refusal() !== null && nowMs >= this.handOverAtMs) this.handOver('its disk is full');
-    if (tree.flushedZxid >= tree.appliedZxid) this.dirtySinceMs = null;
-    else if (this.dirtySinceMs === null) this.dirtySinceMs = nowMs;
+    if (tree.flushedZxid >= tree.appliedZxid) {
+      this.dirtySinceMs = null;
+      this.storeFull = false;
+    } else if (this.dirtySinceMs === null) this.dirtySinceMs = nowMs;
     else if (nowMs - this.dirtySinceMs >= this.host.config.timing.flushIntervalMs) this.flush(true);
   }
 
@@ -76,7 +79,8 @@ export class Housekeeping {
       done: (error) => {
         this.flushing = false;
         if (error === null) this.flushed();
-        else {
+        else if (!(error instanceof StoreError && error.code === 'UNAVAILABLE')) {
+          // UNAVAILABLE: a snapshot replaced the tree, there is nothing to be flushed any more.
           this.retryAtMs = this.host.nowMs() + flushRetryMs;
           if (!this.storeFull) this.full(`the tree cannot be flushed: ${error.message}`);
           this.storeFull = true;

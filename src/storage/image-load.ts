@@ -10,6 +10,8 @@ import { userSpace } from './tree-rows.js';
 
 /** What an item costs in memory beside its bytes, roughly. */
 const itemOverheadBytes = 200;
+/** And a remembered result. */
+const resultBytes = 64;
 
 export class ImageLoad {
   readonly decoder = new ImageDecoder();
@@ -35,6 +37,7 @@ export class ImageLoad {
         this.records.push(item);
         return;
       case 'session':
+        this.bytes += item.session.results.length * resultBytes;
         this.sessions.push(item.session);
         return;
       case 'end':

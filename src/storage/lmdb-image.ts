@@ -13,7 +13,7 @@ type Item = Exclude<ImageItem, { type: 'end' }>;
 export class LmdbImage implements StoreImage {
   readonly meta: TreeMeta;
   private readonly transaction: ReadTransaction;
-  private readonly items: Generator<Item, undefined, undefined>;
+  private readonly items: Generator<Item | null, undefined, undefined>;
   private encoder: ImageEncoder | null = null;
   private state: 'reading' | 'ended' | 'closed' = 'reading';
 
@@ -35,6 +35,8 @@ export class LmdbImage implements StoreImage {
         this.state = 'ended';
         break;
       }
+      // What is left out takes time too: the chunk stays short, or empty.
+      if (next.value === null) break;
       encoder.add(next.value);
     }
     return encoder.take();
@@ -52,10 +54,10 @@ function* imageItems(
   tables: LmdbTables,
   meta: TreeMeta,
   transaction: ReadTransaction,
-): Generator<Item, undefined, undefined> {
+): Generator<Item | null, undefined, undefined> {
   yield { type: 'header', meta };
   for (const version of retainedVersions(tables, meta.compactedRevision, transaction)) {
-    yield { type: 'version', version };
+    yield version === null ? null : { type: 'version', version };
   }
   for (const { space, record } of otherRecords(tables, transaction)) yield { type: 'record', space, record };
   for (const session of readSessions(tables, transaction)) yield { type: 'session', session };

@@ -111,15 +111,18 @@ export function readHistory(
   const rows = { start: versionStart(from), end: versionStart((range.to + 1) as Revision) };
   let count = 0;
   let last = 0;
-  for (const { key: row, value } of tables.versions.getRange(rows)) {
+  // Keys only: values that are not wanted may be large.
+  for (const row of tables.versions.getKeys(rows)) {
     const modRevision = readRevision(row, 0);
     if (count >= range.rowsMax && modRevision !== last) return modRevision;
     count += 1;
     last = modRevision;
     const key = keyOfVersion(row);
     if (!range.wants(key)) continue;
-    verify('versions', row, value);
-    const record = isDeletion(value) ? null : decodeVersion(key, value, false);
+    const stored = copyRow(tables.versions, row);
+    if (stored === undefined) throw missing(row.subarray(revisionBytes), modRevision);
+    verify('versions', row, stored);
+    const record = isDeletion(stored) ? null : decodeVersion(key, stored, false);
     if (!visit({ space: userSpace, key, modRevision, record })) return modRevision;
   }
   return (range.to + 1) as Revision;
@@ -178,7 +181,7 @@ function recordOf(
   { keysOnly = false, transaction }: { readonly keysOnly?: boolean; readonly transaction?: ReadTransaction } = {},
 ): KeyRecord {
   const versionRow = tables.lookupKeys.version(revision, row);
-  const stored = copyRow(tables.versions, versionRow, transaction);
+  const stored = (keysOnly ? readRow : copyRow)(tables.versions, versionRow, transaction);
   if (stored === undefined) throw missing(row, revision);
   verify('versions', versionRow, stored);
   return decodeVersion(key, stored, keysOnly);
@@ -213,14 +216,21 @@ export function* otherRecords(
   return undefined;
 }
 
-/** The retained versions of user keys by revision, then key, as one transaction sees them. */
+/** Versions that retainedVersions leaves out at a stretch. */
+const leftOutMax = 1000;
+
+/**
+ * The retained versions of user keys by revision, then key, as one transaction sees them; null after a stretch of others,
+ * so that the caller may do something else.
+ */
 export function* retainedVersions(
   tables: LmdbTables,
   compactedRevision: Revision,
   transaction: ReadTransaction,
-): Generator<UserVersion, undefined, undefined> {
+): Generator<UserVersion | null, undefined, undefined> {
   // When compaction has not come this far yet, some of what is at or below the compacted revision is to be left out.
   const behind = readCompacted(tables, transaction) < compactedRevision;
+  let leftOut = 0;
   for (const { key: row, value } of tables.versions.getRange({ start: versionStart(noRevision), transaction })) {
     verify('versions', row, value);
     const modRevision = readRevision(row, 0);
@@ -228,7 +238,11 @@ export function* retainedVersions(
     if (behind && modRevision <= compactedRevision) {
       const head = readHead(tables, headRow, transaction);
       if (head === undefined) throw missing(headRow, modRevision);
-      if (revisionAt(tables, headRow, head, compactedRevision, transaction) !== modRevision) continue;
+      if (revisionAt(tables, headRow, head, compactedRevision, transaction) !== modRevision) {
+        leftOut += 1;
+        if (leftOut % leftOutMax === 0) yield null;
+        continue;
+      }
     }
     const key = keyOfVersion(row);
     yield { key, modRevision, record: isDeletion(value) ? null : decodeVersion(key, value, false) };

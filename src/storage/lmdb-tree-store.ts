@@ -4,6 +4,7 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Bytes } from '../shared/bytes.js';
+import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type {
@@ -177,11 +178,16 @@ export class LmdbTreeStore implements OpenedTreeStore {
 
   /** Packs a slice of the batch, then the rest in later turns of the event loop. */
   private pack(batch: FlushBatch, from: number, done: Done): void {
+    if (this.closing) {
+      this.busy = false;
+      done(new StoreError('UNAVAILABLE', `Cannot flush tree "${this.directory}": it is being closed`));
+      return;
+    }
     const { versions } = batch;
     const to = Math.min(from + packSliceVersions, versions.length);
     for (let i = from; i < to; i++) packVersion(this.packer, versions[i] as VersionWrite);
-    if (to < versions.length && !this.closing) setImmediate(() => this.pack(batch, to, done));
-    else this.sendFlush(batch, done);
+    if (to === versions.length) this.sendFlush(batch, done);
+    else setImmediate(() => this.pack(batch, to, done));
   }
 
   private sendFlush(batch: FlushBatch, done: Done): void {

@@ -45,6 +45,9 @@ import { emptyChain, extendChain, noRevision } from './version-links.js';
 /** Versions of an image are collected to this many bytes, so that a page of `heads` is written for many of them. */
 const imageBatchBytes = 16 * 2 ** 20;
 
+/** Bytes of versions that one slice of compaction looks at, unless a single revision has more. */
+const compactBytesMax = 16 * 2 ** 20;
+
 export interface FlushInput {
   readonly meta: TreeMeta;
   /** PackedVersions. Links and checksums are filled in here. */
@@ -73,28 +76,33 @@ export class LmdbTreeWriter {
   }
 
   /**
-   * Looks at up to about rowsMax versions, whole revisions, and removes what they replaced at or below `revision`, and
+   * Looks at up to about rowsMax versions, whole revisions and not too many bytes, and removes what they replaced at or below `revision`, and
    * deletions with it.
    */
   compact(revision: Revision, rowsMax: number): CompactProgress {
     const { root, versions, heads, meta } = this.tables;
     return root.transactionSync(() => {
-      const start = versionStart((readCompacted(this.tables) + 1) as Revision);
+      const compacted = readCompacted(this.tables);
+      if (compacted >= revision) return { more: false, through: compacted };
+      const start = versionStart((compacted + 1) as Revision);
       const replaced: Buffer[] = [];
       const deletions: Buffer[] = [];
       let count = 0;
-      let through = revision;
+      let bytes = 0;
+      let through = compacted;
+      let more = false;
       for (const { key: row, value } of versions.getRange({ start, end: versionStart((revision + 1) as Revision) })) {
         const at = readRevision(row, 0);
-        if (count >= rowsMax && at !== through) break;
+        more = (count >= rowsMax || bytes >= compactBytesMax) && at !== through;
+        if (more) break;
         verify('versions', row, value);
         count += 1;
+        bytes += value.length;
         through = at;
         const { previous } = readLinks(value);
         if (previous !== noRevision) replaced.push(versionKey(previous, row.subarray(revisionBytes)));
         if (isDeletion(value)) deletions.push(row);
       }
-      const more = count >= rowsMax && through < revision;
       if (!more) through = revision;
       // In order, neighbours share a page.
       for (const row of replaced.sort(Buffer.compare)) void versions.remove(row);

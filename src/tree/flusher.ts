@@ -144,8 +144,9 @@ export class Flusher {
       if (this.stopped) return;
       this.busy = false;
       if (error !== null) {
-        // E.g. a full disk: it is tried again behind the next flush.
+        // E.g. a full disk: it is tried again behind the next flush, which may be waiting already.
         this.host.compactionFailed(error);
+        if (this.queue.length > 0 || this.waiters.length > 0) this.pump();
         return;
       }
       if (!more) this.compactedThrough = revision;

@@ -65,7 +65,7 @@ export interface FlushBatch {
 /** A consistent image for SNAP and digests: holds a read transaction; close it soon. Chunks are opaque. */
 export interface StoreImage {
   readonly meta: TreeMeta;
-  /** Next chunk of about bytesMax; null at the end. */
+  /** Next chunk of at most about bytesMax, perhaps much less; null at the end. */
   next(bytesMax: number): Bytes | null;
   close(): void;
 }
