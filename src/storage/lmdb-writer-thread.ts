@@ -1,5 +1,5 @@
-// The main thread's end of the writer thread: starts it, sends requests, matches answers, turns its death into errors.
-// Knows nothing of what the requests do.
+// The main thread's end of the writer thread: starts it at the first request, sends requests, matches answers, turns its
+// death into errors. Knows nothing of what the requests do.
 
 import { statfsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -26,25 +26,14 @@ function threadSource(): { readonly source: URL | string; readonly eval: boolean
 
 export class LmdbWriterThread {
   private readonly directory: string;
-  private readonly worker: Worker;
+  /** A node that starts has nothing to write for a while, and its thread would take the processor from its start. */
+  private worker: Worker | null = null;
   private readonly pending = new Map<number, AnswerDone>();
   private nextId = 1;
   private dead: Error | null = null;
 
   constructor(directory: string) {
     this.directory = directory;
-    const settings: WriterSettings = { directory };
-    const thread = threadSource();
-    this.worker = new Worker(thread.source, {
-      eval: thread.eval,
-      workerData: settings,
-      name: 'zabtree-tree-writer',
-      // Its own heap stays small: versions come in and go out as one buffer.
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    });
-    this.worker.on('message', (answer: WriterAnswer) => this.answered(answer));
-    this.worker.on('error', (error) => this.ended(error));
-    this.worker.on('exit', () => this.ended(new Error('it has ended')));
   }
 
   request(request: Unnumbered<WriterRequest>, done: AnswerDone, transfer: readonly ArrayBuffer[] = []): void {
@@ -55,12 +44,32 @@ export class LmdbWriterThread {
     }
     const id = this.nextId++;
     this.pending.set(id, done);
+    this.worker ??= this.startWorker();
     this.worker.postMessage({ ...request, id }, transfer);
   }
 
   /** Waits for everything that was asked for, then ends the thread. */
   close(done: (error: Error | null) => void): void {
-    this.request({ type: 'close' }, (error) => done(error));
+    if (this.worker === null) {
+      this.dead ??= new Error('it was closed');
+      setImmediate(() => done(null));
+    } else this.request({ type: 'close' }, (error) => done(error));
+  }
+
+  private startWorker(): Worker {
+    const settings: WriterSettings = { directory: this.directory };
+    const thread = threadSource();
+    const worker = new Worker(thread.source, {
+      eval: thread.eval,
+      workerData: settings,
+      name: 'zabtree-tree-writer',
+      // Its own heap stays small: versions come in and go out as one buffer.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
+    worker.on('message', (answer: WriterAnswer) => this.answered(answer));
+    worker.on('error', (error) => this.ended(error));
+    worker.on('exit', () => this.ended(new Error('it has ended')));
+    return worker;
   }
 
   private answered(answer: WriterAnswer): void {
