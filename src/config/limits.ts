@@ -57,7 +57,7 @@ export const limits = {
   sessionResultsTotalMax: 200_000,
   /** One log segment, bytes, and what the log keeps for slow followers. */
   logSegmentBytes: 64 * 2 ** 20,
-  logRetainBytesMax: 256 * 2 ** 20,
+  logRetainBytesMax: 128 * 2 ** 20,
   /** One chunk of a snapshot on the wire, bytes. */
   snapshotChunkBytes: 256 * 2 ** 10,
   rangeBytesMax: 1 * 2 ** 20,

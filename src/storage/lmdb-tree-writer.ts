@@ -57,6 +57,14 @@ export interface FlushInput {
   readonly sessionsEvicted: readonly ClientId[];
 }
 
+/** A head that is being written; heads come in order. */
+interface HeadWrite {
+  readonly row: Buffer;
+  /** Behind all keys that the table had before, so that it cannot be there. */
+  readonly isLast: boolean;
+  head: Head | undefined;
+}
+
 export class LmdbTreeWriter {
   private readonly tables: LmdbTables;
   private readonly scratch = new GrowingBuffer(64 * 1024);
@@ -149,7 +157,7 @@ export class LmdbTreeWriter {
   private writeVersions(versions: PackedVersions): void {
     const added: PackedVersion[] = [];
     const last = lastKey(this.tables.heads);
-    let writing: { readonly row: Buffer; head: Head | undefined } | null = null;
+    let writing: HeadWrite | null = null;
     for (let version = versions.next(); version !== undefined; version = versions.next()) {
       const { space, headKey: row, stored } = version;
       if (space !== userSpace) {
@@ -157,13 +165,14 @@ export class LmdbTreeWriter {
         continue;
       }
       if (writing === null || !sameKey(writing.row, row)) {
-        if (writing?.head !== undefined) this.writeHead(writing.row, writing.head, last);
-        writing = { row, head: readHead(this.tables, row) };
+        if (writing !== null) this.writeHead(writing);
+        const isLast = last === undefined || Buffer.compare(row, last) > 0;
+        writing = { row, isLast, head: isLast ? undefined : readHead(this.tables, row) };
       }
       writing.head = linkVersion(version, writing.head);
       added.push(version);
     }
-    if (writing?.head !== undefined) this.writeHead(writing.row, writing.head, last);
+    if (writing !== null) this.writeHead(writing);
     // In order of revision they only ever grow the table at its end.
     added.sort((a, b) => a.modRevision - b.modRevision || Buffer.compare(a.headKey, b.headKey));
     for (const version of added) {
@@ -172,12 +181,12 @@ export class LmdbTreeWriter {
     }
   }
 
-  /** `last` is the last key of the table before these writes, which come in order. */
-  private writeHead(row: Buffer, head: Head, last: Buffer | undefined): void {
+  private writeHead({ row, isLast, head }: HeadWrite): void {
+    if (head === undefined) return;
     this.scratch.clear();
     encodeHead(this.scratch, head);
     const stored = seal(row, this.scratch.view());
-    if (last === undefined || Buffer.compare(row, last) > 0) appendRow(this.tables.heads, row, stored);
+    if (isLast) appendRow(this.tables.heads, row, stored);
     else void this.tables.heads.put(row, stored);
   }
 
