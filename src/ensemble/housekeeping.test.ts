@@ -5,6 +5,7 @@ import { limits } from '../config/limits.js';
 import { defaultTiming } from '../config/node-config.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
+import { VirtualClock } from '../simulator/virtual-clock.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
 import type { Operation } from '../tree/delta.js';
 import { Tree } from '../tree/tree.js';
@@ -13,33 +14,23 @@ import { Housekeeping } from './housekeeping.js';
 const flushMs = 10;
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 
-let nowMs: number;
-let tasks: { readonly atMs: number; readonly task: () => void }[];
+let clock: VirtualClock;
 let fault: Error | null;
 let disk: MemoryTreeDisk;
 let tree: Tree;
 let housekeeping: Housekeeping;
 let trimmed: Zxid[];
+let handOvers: number[];
+let warnings: string[];
 let zxid: number;
 
-const scheduler = {
-  defer: (task: () => void): void => void tasks.push({ atMs: nowMs, task }),
-  after: (delayMs: number, task: () => void): (() => void) => {
-    tasks.push({ atMs: nowMs + delayMs, task });
-    return () => undefined;
-  },
-};
-
-/** Lets time pass with a tick every 100 ms. */
+/** Lets time pass with a tick every 50 ms. */
 function pass(durationMs: number): void {
-  for (const endMs = nowMs + durationMs; nowMs < endMs; nowMs++) {
-    if (nowMs % 100 === 0) housekeeping.tick(nowMs);
-    for (let i = tasks.findIndex(isDue); i !== -1; i = tasks.findIndex(isDue)) tasks.splice(i, 1)[0]?.task();
+  const endMs = clock.nowMs() + durationMs;
+  while (clock.nowMs() < endMs) {
+    clock.runUntil(Math.min(endMs, (Math.floor(clock.nowMs() / 50) + 1) * 50));
+    if (clock.nowMs() % 50 === 0) housekeeping.tick(clock.nowMs());
   }
-}
-
-function isDue({ atMs }: { readonly atMs: number }): boolean {
-  return atMs <= nowMs;
 }
 
 function apply(operation: Operation): void {
@@ -56,11 +47,16 @@ function put(key: string): void {
 
 describe('Housekeeping', () => {
   beforeEach(() => {
-    nowMs = 0;
-    tasks = [];
+    clock = new VirtualClock();
     fault = null;
     trimmed = [];
+    handOvers = [];
+    warnings = [];
     zxid = 0;
+    const defer = (task: () => void): void => {
+      clock.after(0, task);
+    };
+    const scheduler = { defer, after: (delayMs: number, task: () => void) => clock.after(delayMs, task) };
     disk = new MemoryTreeDisk({ scheduler, delayMs: () => flushMs, fault: () => fault });
     tree = new Tree(disk.open('tree'), {
       sessionsMax: 10,
@@ -70,7 +66,7 @@ describe('Housekeeping', () => {
       overlayFlushVersions: 10,
       historyRowsMax: 100,
       compactVersionsMax: 2,
-      defer: scheduler.defer,
+      defer,
     });
     housekeeping = new Housekeeping({
       tree,
@@ -82,10 +78,10 @@ describe('Housekeeping', () => {
         },
       }),
       config: { limits, timing: defaultTiming },
-      nowMs: () => nowMs,
-      warn: () => undefined,
+      nowMs: () => clock.nowMs(),
+      warn: (text) => warnings.push(text),
       trimmed: () => undefined,
-      handOver: () => undefined,
+      handOver: () => handOvers.push(clock.nowMs()),
       flushed: () => undefined,
     });
   });
@@ -113,6 +109,20 @@ describe('Housekeeping', () => {
     expect(tree.flushedZxid).toBe(zxid);
     expect(trimmed.at(-1)).toBe(zxid);
     expect(housekeeping.refusal()).toBeNull();
+  });
+
+  it('refuses writes while its log is full, hands leadership over again and again, and takes writes once there is room', () => {
+    expect(housekeeping.refusal()).toBeNull();
+    housekeeping.logPressure(true);
+    expect(housekeeping.refusal()?.code).toBe('NO_SPACE');
+    pass(25_000);
+    expect(handOvers).toEqual([0, 10_000, 20_000]);
+    expect(warnings).toHaveLength(1);
+    housekeeping.logPressure(false);
+    expect(housekeeping.refusal()).toBeNull();
+    pass(35_000);
+    expect(handOvers).toHaveLength(3);
+    expect(trimmed).toEqual([]);
   });
 
   it('refuses writes while a flush fails, and takes them again when one succeeds', () => {
