@@ -46,7 +46,7 @@ async function runSimulate(flags: SimulateFlags): Promise<void> {
     ...(flags.loss === undefined ? {} : { lossChance: flags.loss }),
   };
   if (flags.trace === true) {
-    const { trace } = runSimulation({
+    const { trace } = await runSimulation({
       seed: flags.seed,
       nodes: nodesOf(flags.seed),
       durationMs,
@@ -57,7 +57,7 @@ async function runSimulate(flags: SimulateFlags): Promise<void> {
   }
   const cpu = process.cpuUsage();
   let last = '';
-  const summary = runSweep({ firstSeed: flags.seed, runs: flags.runs, nodesOf, durationMs, faults }, (result) => {
+  const summary = await runSweep({ firstSeed: flags.seed, runs: flags.runs, nodesOf, durationMs, faults }, (result) => {
     last = result.hash;
     if (result.violations.length > 0) note(describeFailure(result, durationMs));
   });

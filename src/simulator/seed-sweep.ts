@@ -21,13 +21,16 @@ export interface SweepSummary {
   readonly failed: readonly SimulationResult[];
 }
 
-export function runSweep(options: SweepOptions, afterEach?: (result: SimulationResult) => void): SweepSummary {
+export async function runSweep(
+  options: SweepOptions,
+  afterEach?: (result: SimulationResult) => void,
+): Promise<SweepSummary> {
   const { firstSeed, runs, nodesOf, ...shared } = options;
   const faults = new Map<FaultKind, number>();
   const failed: SimulationResult[] = [];
   const sums = { virtualMs: 0, answered: 0, operations: 0, entries: 0, events: 0 };
   for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-    const result = runSimulation({ ...shared, seed, nodes: nodesOf(seed) });
+    const result = await runSimulation({ ...shared, seed, nodes: nodesOf(seed) });
     for (const kind of faultKinds) faults.set(kind, (faults.get(kind) ?? 0) + (result.faults.get(kind) ?? 0));
     sums.virtualMs += result.virtualMs;
     sums.answered += result.answered;

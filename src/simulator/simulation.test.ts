@@ -4,34 +4,34 @@ import { runSweep } from './seed-sweep.js';
 import { runSimulation } from './simulation.js';
 
 describe('runSimulation()', () => {
-  it('is decided by its seed: the same hash again, with and without a trace, and another one for another seed', () => {
+  it('is decided by its seed: the same hash again, with and without a trace, and another one for another seed', async () => {
     for (const nodes of [3, 5]) {
       const options = { seed: 11, nodes, durationMs: 2_000 };
-      const first = runSimulation(options);
-      expect(runSimulation(options).hash).toBe(first.hash);
-      const verbose = runSimulation({ ...options, verbose: true });
+      const first = await runSimulation(options);
+      expect((await runSimulation(options)).hash).toBe(first.hash);
+      const verbose = await runSimulation({ ...options, verbose: true });
       expect(verbose.hash).toBe(first.hash);
       expect(verbose.trace.length).toBeGreaterThan(100);
-      expect(runSimulation({ ...options, seed: 12 }).hash).not.toBe(first.hash);
+      expect((await runSimulation({ ...options, seed: 12 })).hash).not.toBe(first.hash);
     }
   });
 
-  it('answers everything when nothing fails', () => {
-    const result = runSimulation({ seed: 3, nodes: 3, durationMs: 3_000, faults: { kinds: [], lossChance: 0 } });
+  it('answers everything when nothing fails', async () => {
+    const result = await runSimulation({ seed: 3, nodes: 3, durationMs: 3_000, faults: { kinds: [], lossChance: 0 } });
     expect(result.violations).toEqual([]);
     expect(result.epochs).toBeLessThanOrEqual(2);
     expect(result.answered).toBeGreaterThan(50);
     expect(result.faults.size).toBe(0);
   });
 
-  it('strikes with every kind of fault within a few seeds', () => {
-    const { faults, failed } = runSweep({ firstSeed: 501, runs: 12, nodesOf: () => 3, durationMs: 4_000 });
+  it('strikes with every kind of fault within a few seeds', async () => {
+    const { faults, failed } = await runSweep({ firstSeed: 501, runs: 12, nodesOf: () => 3, durationMs: 4_000 });
     expect(failed).toEqual([]);
     for (const kind of faultKinds) expect(faults.get(kind), kind).toBeGreaterThan(0);
   });
 
-  it('strikes only with the kinds that are asked for', () => {
-    const result = runSimulation({ seed: 5, nodes: 5, durationMs: 3_000, faults: { kinds: ['crash'] } });
+  it('strikes only with the kinds that are asked for', async () => {
+    const result = await runSimulation({ seed: 5, nodes: 5, durationMs: 3_000, faults: { kinds: ['crash'] } });
     expect([...result.faults.keys()].filter((kind) => kind !== 'crash')).toEqual([]);
   });
 });

@@ -56,7 +56,7 @@ const livenessBoundMs = 10_000;
 const quietBoundMs = 10_000;
 const stepMs = 50;
 
-export function runSimulation(options: SimulationOptions): SimulationResult {
+export function runSimulation(options: SimulationOptions): Promise<SimulationResult> {
   return new Simulation(options).run();
 }
 
@@ -131,18 +131,18 @@ class Simulation {
     this.observe();
   }
 
-  run(): SimulationResult {
+  async run(): Promise<SimulationResult> {
     for (const node of this.nodes) this.world.clock.after(this.random.next() * 200, () => node.boot());
     for (const client of this.clients) client.start();
     for (const watcher of this.watchers) watcher.start();
     this.compactNowAndThen();
     this.faults.start();
-    this.advance(this.options.durationMs);
+    await this.advance(this.options.durationMs);
     this.faults.heal();
     this.compacting = false;
-    this.demand('progress after healing', livenessBoundMs, () => this.settled());
+    await this.demand('progress after healing', livenessBoundMs, () => this.settled());
     for (const client of this.clients) client.stop();
-    this.demand('every request is answered', quietBoundMs, () => this.quiet());
+    await this.demand('every request is answered', quietBoundMs, () => this.quiet());
     if (!this.broken) this.judge();
     return this.result();
   }
@@ -167,13 +167,13 @@ class Simulation {
     };
   }
 
-  private advance(durationMs: number): void {
+  private async advance(durationMs: number): Promise<void> {
     const { clock } = this.world;
     if (!this.broken) clock.runUntil(clock.nowMs() + durationMs, () => this.broken);
   }
 
   /** Runs until the condition holds; not within the bound is a violation. */
-  private demand(what: string, boundMs: number, holds: () => boolean): void {
+  private async demand(what: string, boundMs: number, holds: () => boolean): Promise<void> {
     const { clock, view } = this.world;
     const untilMs = clock.nowMs() + boundMs;
     while (!this.broken && !holds()) {
@@ -184,7 +184,7 @@ class Simulation {
         );
         return;
       }
-      this.advance(stepMs);
+      await this.advance(stepMs);
     }
   }
 

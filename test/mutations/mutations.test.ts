@@ -190,7 +190,7 @@ describe('the simulator notices that', () => {
       }
       try {
         const { runSimulation } = await import('../../src/simulator/simulation.js');
-        const found = firstViolation(runSimulation, mutation);
+        const found = await firstViolation(runSimulation, mutation);
         expect(found, `not noticed within ${seedsMax} seeds`).toBeDefined();
       } finally {
         if (leaf !== undefined) vi.doUnmock(leaf);
@@ -199,12 +199,12 @@ describe('the simulator notices that', () => {
   }
 });
 
-function firstViolation(
+async function firstViolation(
   runSimulation: typeof import('../../src/simulator/simulation.js').runSimulation,
   mutation: Mutation,
-): { readonly invariant: string } | undefined {
+): Promise<{ readonly invariant: string } | undefined> {
   for (let seed = 1; seed <= (mutation.seeds ?? seedsMax); seed++) {
-    const { violations } = runSimulation({ seed, nodes: 3, durationMs: 4_000, ...mutation.options });
+    const { violations } = await runSimulation({ seed, nodes: 3, durationMs: 4_000, ...mutation.options });
     // Others may come first, e.g. that no leader is found: what is wanted is the proof that this promise is watched.
     const violation = violations.find(({ invariant }) => mutation.noticed.test(invariant));
     if (violation !== undefined) {

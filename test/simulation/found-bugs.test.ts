@@ -16,8 +16,8 @@ const found = [
 
 describe('seeds that found a bug', () => {
   for (const { seed, nodes, story } of found) {
-    it(`${seed}: ${story}`, () => {
-      const result = runSimulation({ seed, nodes, durationMs });
+    it(`${seed}: ${story}`, async () => {
+      const result = await runSimulation({ seed, nodes, durationMs });
       expect(result.violations.length === 0 ? '' : describeFailure(result, durationMs)).toBe('');
     });
   }

@@ -10,8 +10,8 @@ const durationMs = 4_000;
 
 describe('simulated ensembles keep their promises', () => {
   for (let firstSeed = 1; firstSeed <= seeds; firstSeed += perTest) {
-    it(`seeds ${firstSeed} to ${firstSeed + perTest - 1}`, { timeout: 180_000 }, () => {
-      const { failed, answered, entries } = runSweep({
+    it(`seeds ${firstSeed} to ${firstSeed + perTest - 1}`, { timeout: 180_000 }, async () => {
+      const { failed, answered, entries } = await runSweep({
         firstSeed,
         runs: perTest,
         nodesOf: (seed) => (seed % 2 === 1 ? 3 : 5),
