@@ -7,6 +7,7 @@ import { SeededRandom } from '../shared/random.js';
 import { bytesOf } from './byte-text.js';
 import { checkClients } from './checkers/client-checks.js';
 import type { Violation } from './checkers/ensemble-view.js';
+import type { InvariantName } from './checkers/invariants.js';
 import { checkTreeContent, checkTreeHistory } from './checkers/tree-content.js';
 import { checkWatch, isCaughtUp } from './checkers/watch-order.js';
 import { ClientHistory } from './client-history.js';
@@ -173,7 +174,7 @@ class Simulation {
   }
 
   /** Runs until the condition holds; not within the bound is a violation. */
-  private async demand(what: string, boundMs: number, holds: () => boolean): Promise<void> {
+  private async demand(what: InvariantName, boundMs: number, holds: () => boolean): Promise<void> {
     const { clock, view } = this.world;
     const untilMs = clock.nowMs() + boundMs;
     while (!this.broken && !holds()) {

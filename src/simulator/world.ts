@@ -10,6 +10,7 @@ import { type EnsembleChecker, EnsembleView, type NodeView } from './checkers/en
 import { EpochLeaders } from './checkers/epoch-leaders.js';
 import { EpochRecords } from './checkers/epoch-records.js';
 import { LogShape } from './checkers/log-shape.js';
+import { PrimaryOrder } from './checkers/primary-order.js';
 import { checkTreeContent } from './checkers/tree-content.js';
 import { NetworkConditions } from './network-conditions.js';
 import type { RunPlan } from './run-plan.js';
@@ -52,6 +53,7 @@ export class World {
       datagramBytesMax: plan.limits.datagramBytesMax,
       tap: (from, to, message) => {
         this.trace.number(message.round);
+        this.check((checker) => checker.voted?.(this.view.node(from), message));
         if (this.trace.verbose) this.say(from, `⇢ ${to} ${describe(message)}`);
       },
     });
@@ -70,6 +72,7 @@ export class World {
       new LogShape(this.view),
       new EpochLeaders(this.view),
       new EpochRecords(this.view),
+      new PrimaryOrder(this.view),
       new Acknowledgements(this.view),
       new Deliveries(this.view),
     ];

@@ -1,11 +1,14 @@
 // What a node says to a peer is already on its platter: epochs before ACKEPOCH, the synchronized log and currentEpoch
-// before ACK(NEWLEADER), entries before ACK; and what a leader calls committed is on a quorum's platters.
+// before ACK(NEWLEADER), entries before ACK, the end of its log before it is told; nothing is said for an epoch that was
+// left or after a failed write; and what a leader calls committed is on the platters of a quorum of those who count.
 
-import { formatZxid, type Zxid, zxidZero } from '../../shared/ids.js';
-import type { PeerMessage } from '../../zab/messages.js';
+import { type Epoch, formatZxid, type Zxid, zxidZero } from '../../shared/ids.js';
+import type { ElectionMessage, PeerMessage } from '../../zab/messages.js';
 import type { EnsembleChecker, EnsembleView, NodeView } from './ensemble-view.js';
 
 interface LinkState {
+  /** What this end has promised or offered on the link. */
+  epoch: Epoch | undefined;
   newLeaderAcknowledged: boolean;
   acknowledged: Zxid;
 }
@@ -23,13 +26,26 @@ export class Acknowledgements implements EnsembleChecker {
     for (const name of this.links.keys()) if (name.startsWith(`${node.index}:`)) this.links.delete(name);
   }
 
+  voted(from: NodeView, message: ElectionMessage): void {
+    // Who leads or follows repeats the vote that it was elected with.
+    if (message.role === 'looking' && message.vote.serverId === from.serverId)
+      this.endsThere(from, 'its ballot', message.vote.lastZxid);
+  }
+
   sent(from: NodeView, _to: NodeView, link: number, message: PeerMessage): void {
+    if (message.type !== 'pong' && message.type !== 'followerInfo') this.speaks(from, link, message);
     switch (message.type) {
+      case 'followerInfo':
+        this.endsThere(from, 'FOLLOWERINFO', message.lastZxid);
+        return;
       case 'ackEpoch':
         if (from.record.acceptedEpoch < message.epoch) this.tooEarly(from, `ACKEPOCH ${message.epoch}`);
+        this.endsThere(from, 'ACKEPOCH', message.lastZxid);
+        this.stateOf(from, link).epoch = message.epoch;
         return;
       case 'leaderInfo':
         if (from.record.acceptedEpoch < message.epoch) this.tooEarly(from, `LEADERINFO ${message.epoch}`);
+        this.stateOf(from, link).epoch = message.epoch;
         return;
       case 'newLeader':
         if (from.record.currentEpoch !== message.epoch) this.tooEarly(from, `NEWLEADER ${message.epoch}`);
@@ -49,13 +65,30 @@ export class Acknowledgements implements EnsembleChecker {
       case 'proposal':
         this.claims(from, message.committed, message.type);
         return;
-      case 'followerInfo':
       case 'pong':
       case 'voterReady':
       case 'truncate':
       case 'snapshot':
         return;
     }
+  }
+
+  /** Whatever it says: it has not failed, and the epoch it speaks for is the last one that it accepted. */
+  private speaks(from: NodeView, link: number, message: PeerMessage): void {
+    if (from.failed) {
+      this.view.violate('no word after a failed write', `sends ${message.type}; ${from.describe()}`);
+    }
+    const epoch = this.links.get(`${from.index}:${link}`)?.epoch;
+    if (epoch === undefined || from.record.acceptedEpoch <= epoch) return;
+    this.view.violate(
+      'no word for an epoch that was left',
+      `sends ${message.type} on a link of epoch ${epoch}; ${from.describe()}`,
+    );
+  }
+
+  private endsThere(from: NodeView, what: string, lastZxid: Zxid): void {
+    if (lastZxid === from.log.durable && lastZxid === from.log.last) return;
+    this.view.violate('told where its log ends', `${what} says ${formatZxid(lastZxid)}; ${from.describe()}`);
   }
 
   private acknowledged(from: NodeView, link: number, durable: Zxid): void {
@@ -94,6 +127,14 @@ export class Acknowledgements implements EnsembleChecker {
         'committed is durable on a quorum',
         `node ${from.index} calls ${formatZxid(committed)} committed (${how}); ${holders} nodes hold it`,
       );
+      return;
+    }
+    const counted = this.view.countedHolders(committed, historyHash);
+    if (counted < this.view.quorum) {
+      this.view.violate(
+        'only those who count make a quorum',
+        `node ${from.index} calls ${formatZxid(committed)} committed (${how}); ${counted} of ${holders} holders count`,
+      );
     }
   }
 
@@ -105,7 +146,7 @@ export class Acknowledgements implements EnsembleChecker {
     const name = `${from.index}:${link}`;
     let state = this.links.get(name);
     if (state === undefined) {
-      state = { newLeaderAcknowledged: false, acknowledged: zxidZero };
+      state = { epoch: undefined, newLeaderAcknowledged: false, acknowledged: zxidZero };
       this.links.set(name, state);
     }
     return state;

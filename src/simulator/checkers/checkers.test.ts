@@ -13,7 +13,7 @@ import {
   serve,
   write,
 } from '../../../test/support/ensemble-by-hand.js';
-import { type EnsembleId, toEpoch } from '../../shared/ids.js';
+import { type EnsembleId, toEpoch, type Zxid } from '../../shared/ids.js';
 import type { ReplicatedTree } from '../../tree/replicated-tree.js';
 import type { PeerMessage } from '../../zab/messages.js';
 import { Acknowledgements } from './acknowledgements.js';
@@ -22,6 +22,7 @@ import { blankRecord, type NodeView } from './ensemble-view.js';
 import { EpochLeaders } from './epoch-leaders.js';
 import { EpochRecords } from './epoch-records.js';
 import { LogShape } from './log-shape.js';
+import { PrimaryOrder } from './primary-order.js';
 
 describe('EpochLeaders', () => {
   it('notices a second leader of one epoch', () => {
@@ -195,6 +196,7 @@ describe('Acknowledgements', () => {
     const { view, nodes } = newView();
     const checker = new Acknowledgements(view);
     const batch = put(at(1, 1), 2);
+    for (const node of nodes) node.record = { ...blankRecord, ensembleId };
     for (const node of nodes.slice(0, 2)) node.log.append(batch);
     nodes[0].log.durable = batch.last;
     nodes[1].log.durable = batch.last;
@@ -205,6 +207,119 @@ describe('Acknowledgements', () => {
     say(checker, nodes, { type: 'commit', committed: at(1, 2) });
     say(checker, nodes, { type: 'upToDate', committed: at(1, 3) });
     expect(invariants(view)).toEqual(['committed is durable on a quorum', 'committed is known to its leader']);
+  });
+});
+
+describe('Acknowledgements of those who should be silent', () => {
+  const voter = { ...blankRecord, ensembleId, acceptedEpoch: toEpoch(2), currentEpoch: toEpoch(2) };
+  const upTo = (zxid: Zxid) => ({ type: 'ack', durable: zxid }) as const;
+
+  it('notices a commit on the word of a node that does not count', () => {
+    const { view, nodes } = newView();
+    const checker = new Acknowledgements(view);
+    for (const node of nodes.slice(0, 2)) {
+      node.record = voter;
+      node.log.append(put(at(1, 1), 2));
+      node.log.durable = at(1, 1);
+    }
+    checker.sent(nodes[0], nodes[1], 1, { type: 'commit', committed: at(1, 1) });
+    expect(invariants(view)).toEqual([]);
+    nodes[1].record = { ...voter, probation: true };
+    for (const node of nodes.slice(0, 2)) {
+      node.log.append(put(at(1, 2), 3));
+      node.log.durable = at(1, 2);
+    }
+    checker.sent(nodes[0], nodes[1], 1, { type: 'commit', committed: at(1, 2) });
+    expect(invariants(view)).toEqual(['only those who count make a quorum']);
+  });
+
+  it('notices a word for an epoch that was left', () => {
+    const { view, nodes } = newView();
+    const checker = new Acknowledgements(view);
+    const promise = { type: 'ackEpoch', epoch: toEpoch(2), currentEpoch: toEpoch(2), epochEnds: [] } as const;
+    nodes[0].record = voter;
+    checker.sent(nodes[0], nodes[1], 1, { ...promise, lastZxid: at(0, 0), committed: at(0, 0) });
+    checker.sent(nodes[0], nodes[1], 1, { type: 'ackNewLeader', epoch: toEpoch(2), durable: at(0, 0) });
+    expect(invariants(view)).toEqual([]);
+    nodes[0].record = { ...voter, acceptedEpoch: toEpoch(3) };
+    checker.sent(nodes[0], nodes[1], 1, upTo(at(0, 0)));
+    expect(invariants(view)).toEqual(['no word for an epoch that was left']);
+  });
+
+  it('notices a word after a failed write', () => {
+    const { view, nodes } = newView();
+    const checker = new Acknowledgements(view);
+    nodes[0].record = voter;
+    checker.sent(nodes[0], nodes[1], 1, { type: 'ackNewLeader', epoch: toEpoch(2), durable: at(0, 0) });
+    nodes[0].failed = true;
+    checker.sent(nodes[0], nodes[1], 1, { type: 'pong', nonce: 1 });
+    expect(invariants(view)).toEqual([]);
+    checker.sent(nodes[0], nodes[1], 1, upTo(at(0, 0)));
+    expect(invariants(view)).toEqual(['no word after a failed write']);
+  });
+
+  it('notices a node that tells of more or less than its durable log', () => {
+    const { view, nodes } = newView();
+    const checker = new Acknowledgements(view);
+    const info = { type: 'followerInfo', acceptedEpoch: toEpoch(1), currentEpoch: toEpoch(1), ensembleId } as const;
+    const ballot = (lastZxid: Zxid, role: 'looking' | 'following') => ({
+      role,
+      round: 1,
+      vote: { epoch: toEpoch(1), lastZxid, serverId: nodes[0].serverId },
+      ensembleId,
+      currentEpoch: toEpoch(1),
+      probation: false,
+    });
+    log(new LogShape(view), nodes[0], put(at(1, 1), 2));
+    checker.sent(nodes[0], nodes[1], 1, { ...info, lastZxid: at(1, 1), probation: false });
+    checker.voted(nodes[0], ballot(at(1, 1), 'looking'));
+    checker.voted(nodes[0], ballot(at(1, 9), 'following'));
+    expect(invariants(view)).toEqual([]);
+    checker.sent(nodes[0], nodes[1], 1, { ...info, lastZxid: at(1, 2), probation: false });
+    checker.voted(nodes[0], ballot(at(0, 0), 'looking'));
+    nodes[0].log.append(put(at(1, 2), 3));
+    checker.voted(nodes[0], ballot(at(1, 1), 'looking'));
+    expect(invariants(view)).toEqual(Array(3).fill('told where its log ends'));
+  });
+});
+
+describe('PrimaryOrder', () => {
+  const propose = (checker: PrimaryOrder, nodes: readonly NodeView[], epoch: number, counter: number): void =>
+    checker.sent(nodes[0] as NodeView, nodes[1] as NodeView, 1, {
+      type: 'proposal',
+      batch: put(at(epoch, counter), 2),
+      committed: at(0, 0),
+    });
+
+  it('notices proposals with a gap or out of order on one connection', () => {
+    const { view, nodes } = newView();
+    const checker = new PrimaryOrder(view);
+    propose(checker, nodes, 1, 4);
+    propose(checker, nodes, 1, 5);
+    propose(checker, nodes, 2, 1);
+    checker.sent(nodes[0], nodes[1], 1, { type: 'truncate', to: at(1, 4) });
+    propose(checker, nodes, 1, 5);
+    checker.sent(nodes[0], nodes[1], 1, { type: 'snapshot' });
+    propose(checker, nodes, 3, 7);
+    expect(invariants(view)).toEqual([]);
+    propose(checker, nodes, 3, 9);
+    propose(checker, nodes, 3, 9);
+    expect(invariants(view)).toEqual(['proposals follow each other', 'proposals follow each other']);
+  });
+
+  it('notices a leader that proposes before it has applied earlier epochs', () => {
+    const { view, nodes } = newView();
+    const checker = new PrimaryOrder(view);
+    nodes[0].log.append(put(at(1, 1), 2));
+    nodes[0].record = { ...blankRecord, ensembleId, acceptedEpoch: toEpoch(2), currentEpoch: toEpoch(2) };
+    nodes[0].role = 'leading';
+    nodes[0].tree = { appliedZxid: at(1, 1) } as ReplicatedTree;
+    propose(checker, nodes, 2, 1);
+    expect(invariants(view)).toEqual([]);
+    nodes[0].tree = { appliedZxid: at(0, 0) } as ReplicatedTree;
+    propose(checker, nodes, 1, 1);
+    propose(new PrimaryOrder(view), nodes, 2, 1);
+    expect(invariants(view)).toContain('a leader applies what was before its first proposal');
   });
 });
 

@@ -5,13 +5,14 @@ import { assert } from '../../shared/assert.js';
 import { type Epoch, epochZero, formatZxid, type ServerId, type Zxid, zxidZero } from '../../shared/ids.js';
 import type { ReplicatedTree } from '../../tree/replicated-tree.js';
 import type { EpochRecord } from '../../zab/effects.js';
-import type { Batch, PeerMessage, Role } from '../../zab/messages.js';
+import type { Batch, ElectionMessage, PeerMessage, Role } from '../../zab/messages.js';
 import { Ledger } from '../ledger.js';
 import { LogMirror } from '../log-mirror.js';
+import type { InvariantName } from './invariants.js';
 
 export interface Violation {
   /** Short name of the broken invariant. */
-  readonly invariant: string;
+  readonly invariant: InvariantName;
   readonly atMs: number;
   readonly detail: string;
 }
@@ -34,6 +35,8 @@ export class NodeView {
   /** Logs that this node lost together with its disk. */
   readonly lostLogs: LogMirror[] = [];
   up = false;
+  /** A write of the running process to its log or its record has failed: it must not acknowledge anything any more. */
+  failed = false;
   /** What the running process says. */
   role: Role = 'looking';
   epoch: Epoch = epochZero;
@@ -77,16 +80,25 @@ export class EnsembleView {
     return node;
   }
 
-  violate(invariant: string, detail: string): void {
+  violate(invariant: InvariantName, detail: string): void {
     this.violations.push({ invariant, atMs: this.nowMs(), detail });
   }
 
   /** Nodes on whose platter the history up to `zxid` with this hash is, or was when their disk was lost. */
   holders(zxid: Zxid, historyHash: number): number {
+    return this.holding(zxid, historyHash, () => true);
+  }
+
+  /** Of those, the ones that may be counted. A lost disk counts for what it held: it was a voter's when that was told. */
+  countedHolders(zxid: Zxid, historyHash: number): number {
+    return this.holding(zxid, historyHash, (node) => node.counted);
+  }
+
+  private holding(zxid: Zxid, historyHash: number, mayCount: (node: NodeView) => boolean): number {
     let count = 0;
     for (const node of this.nodes) {
       const held = (log: LogMirror): boolean => log.durable >= zxid && this.holds(log, zxid, historyHash);
-      if (held(node.log) || node.lostLogs.some(held)) count += 1;
+      if ((mayCount(node) && held(node.log)) || node.lostLogs.some(held)) count += 1;
     }
     return count;
   }
@@ -113,6 +125,8 @@ export interface EnsembleChecker {
   persisted?(node: NodeView, previous: EpochRecord): void;
   /** `link` names the sender's end of the connection within one boot of it. */
   sent?(from: NodeView, to: NodeView, link: number, message: PeerMessage): void;
+  /** An election datagram, before the network has its way with it. */
+  voted?(from: NodeView, message: ElectionMessage): void;
   roleChanged?(node: NodeView): void;
   /** The tree has applied more; `previous` was applied before. */
   applied?(node: NodeView, previous: Zxid): void;

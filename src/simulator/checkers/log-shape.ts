@@ -1,10 +1,11 @@
 // Logs: consecutive entries, one value per zxid ever and anywhere, and nothing committed is removed, neither by
 // truncation nor by a snapshot that took the log's place.
 
-import { counterOf, epochOf, formatZxid, type Zxid } from '../../shared/ids.js';
+import { epochOf, formatZxid, type Zxid } from '../../shared/ids.js';
 import type { Batch } from '../../zab/messages.js';
 import { emptyHistoryHash, extendHistory } from '../log-mirror.js';
 import type { EnsembleChecker, EnsembleView, NodeView } from './ensemble-view.js';
+import { follows } from './primary-order.js';
 
 export class LogShape implements EnsembleChecker {
   private readonly view: EnsembleView;
@@ -19,12 +20,8 @@ export class LogShape implements EnsembleChecker {
     const { last, base } = node.log;
     // A tree is cut where it was flushed, so the first batch behind a base may begin before it.
     const overlapsBase = last === base && batch.first <= base && batch.last > base;
-    const follows =
-      overlapsBase ||
-      (batch.first === last + 1
-        ? counterOf(batch.first) > 0
-        : epochOf(batch.first) > epochOf(last) && counterOf(batch.first) === 1);
-    if (!follows || batch.last < batch.first || epochOf(batch.first) !== epochOf(batch.last)) {
+    const inOrder = overlapsBase || follows(batch.first, last);
+    if (!inOrder || batch.last < batch.first || epochOf(batch.first) !== epochOf(batch.last)) {
       this.view.violate(
         'log contiguous',
         `node ${node.index} appends ${formatZxid(batch.first)}..${formatZxid(batch.last)} after ${formatZxid(last)}`,
