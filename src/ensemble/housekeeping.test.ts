@@ -73,7 +73,7 @@ describe('Housekeeping', () => {
       logOf: () => ({
         base: trimmed.at(-1) ?? (0 as Zxid),
         trim: (through) => {
-          trimmed.push(through);
+          if (through > (trimmed.at(-1) ?? 0)) trimmed.push(through);
           return through;
         },
       }),
@@ -94,6 +94,22 @@ describe('Housekeeping', () => {
     pass(2 * defaultTiming.flushIntervalMs);
     expect(tree.flushedZxid).toBe(25);
     expect(trimmed).toEqual([10, 20, 25]);
+  });
+
+  it('trims the log behind a flush that somebody else asked for', () => {
+    for (let i = 0; i < 3; i++) put(`key-${i}`);
+    let flushed = false;
+    tree.flush({
+      force: true,
+      done: () => {
+        flushed = true;
+      },
+    });
+    pass(flushMs + 1);
+    expect(flushed).toBe(true);
+    expect(trimmed).toEqual([]);
+    pass(50);
+    expect(trimmed).toEqual([3]);
   });
 
   it('goes on flushing after a slice of compaction failed with a flush waiting behind it', () => {

@@ -49,6 +49,8 @@ export class Housekeeping {
 
   tick(nowMs: number): void {
     const { tree } = this.host;
+    // Checkpoints and snapshots flush on their own, and a transfer that pinned the log may have ended.
+    this.trim();
     if (this.refusal() !== null && nowMs >= this.handOverAtMs) this.handOver('its disk is full');
     if (tree.flushedZxid >= tree.appliedZxid) {
       this.dirtySinceMs = null;
@@ -91,12 +93,16 @@ export class Housekeeping {
 
   private flushed(): void {
     this.storeFull = false;
+    this.trim();
+    this.host.flushed();
+    if (this.host.tree.flushDue) this.flush(false);
+  }
+
+  private trim(): void {
     const log = this.host.logOf();
     const before = log.base;
     const base = log.trim(this.host.tree.flushedZxid, this.host.config.limits.logRetainBytesMax);
     if (base > before) this.host.trimmed(base);
-    this.host.flushed();
-    if (this.host.tree.flushDue) this.flush(false);
   }
 
   private full(reason: string): void {

@@ -2,14 +2,16 @@
 // checked, then all is healed and progress is demanded, at last the end state and what clients saw are judged.
 
 import { nodeConfigOf } from '../config/node-config.js';
-import { type ClientId, formatZxid } from '../shared/ids.js';
+import type { ClientId } from '../shared/ids.js';
 import { SeededRandom } from '../shared/random.js';
 import { bytesOf } from './byte-text.js';
+import { excess } from './checkers/boundedness.js';
 import { checkClients } from './checkers/client-checks.js';
 import type { Violation } from './checkers/ensemble-view.js';
 import type { InvariantName } from './checkers/invariants.js';
 import { checkTreeContent, checkTreeHistory } from './checkers/tree-content.js';
 import { checkWatch, isCaughtUp } from './checkers/watch-order.js';
+import { Checkpoints } from './checkpoints.js';
 import { ClientHistory } from './client-history.js';
 import { FaultInjector } from './fault-injector.js';
 import { drawPlan, type FaultKind, type FaultOptions, type RunPlan } from './run-plan.js';
@@ -71,6 +73,7 @@ class Simulation {
   private readonly clients: readonly SimulatedClient[];
   private readonly watchers: readonly SimulatedWatcher[];
   private readonly random: SeededRandom;
+  private readonly checkpoints: Checkpoints;
   private compacting = true;
 
   constructor(options: SimulationOptions) {
@@ -129,6 +132,7 @@ class Simulation {
           : { from: bytesOf('k0'), to: undefined, single: true };
       return new SimulatedWatcher(clientWorld, request, fork());
     });
+    this.checkpoints = new Checkpoints(this.world, clientWorld.reach, fork());
     this.observe();
   }
 
@@ -137,13 +141,22 @@ class Simulation {
     for (const client of this.clients) client.start();
     for (const watcher of this.watchers) watcher.start();
     this.compactNowAndThen();
+    this.checkpoints.start();
     this.faults.start();
     await this.advance(this.options.durationMs);
     this.faults.heal();
     this.compacting = false;
+    this.checkpoints.stop();
     await this.demand('progress after healing', livenessBoundMs, () => this.settled());
     for (const client of this.clients) client.stop();
     await this.demand('every request is answered', quietBoundMs, () => this.quiet());
+    await this.compareDigests();
+    await this.demand(
+      'log and memory stay bounded',
+      quietBoundMs,
+      () => this.excess() === undefined,
+      () => this.excess(),
+    );
     if (!this.broken) this.judge();
     return this.result();
   }
@@ -174,14 +187,19 @@ class Simulation {
   }
 
   /** Runs until the condition holds; not within the bound is a violation. */
-  private async demand(what: InvariantName, boundMs: number, holds: () => boolean): Promise<void> {
+  private async demand(
+    what: InvariantName,
+    boundMs: number,
+    holds: () => boolean,
+    why?: () => string | undefined,
+  ): Promise<void> {
     const { clock, view } = this.world;
     const untilMs = clock.nowMs() + boundMs;
     while (!this.broken && !holds()) {
       if (clock.nowMs() >= untilMs) {
         view.violate(
           what,
-          `not within ${boundMs} ms:\n${view.nodes.map((node) => `    ${node.describe()}`).join('\n')}`,
+          `not within ${boundMs} ms${why === undefined ? '' : `: ${why()}`}:\n${view.nodes.map((node) => `    ${node.describe()}`).join('\n')}`,
         );
         return;
       }
@@ -220,23 +238,32 @@ class Simulation {
       checkTreeContent(view, node);
       checkTreeHistory(view, node);
     }
-    this.compareDigests();
     checkClients(view, this.history);
     for (const watcher of this.watchers) checkWatch(view, watcher);
   }
 
-  private compareDigests(): void {
-    const { view } = this.world;
-    const digests: string[] = [];
-    for (const node of this.nodes) {
-      node.ensemble?.tree.digest((error, result) => {
-        digests.push(
-          result === null ? String(error) : `${formatZxid(result.zxid)} ${result.revision} ${result.digest}`,
-        );
-      });
+  /** Everybody reports the same digest of the end state. */
+  private async compareDigests(): Promise<void> {
+    let whole = false;
+    let asking = false;
+    await this.demand('digests are made', quietBoundMs, () => {
+      if (!asking && !whole) {
+        asking = true;
+        this.checkpoints.ask(0, (reports) => {
+          asking = false;
+          whole = reports === this.nodes.length;
+        });
+      }
+      return whole;
+    });
+  }
+
+  private excess(): string | undefined {
+    for (const node of this.world.view.nodes) {
+      const reason = excess(node, this.plan.limits);
+      if (reason !== undefined) return `node ${node.index} ${reason}`;
     }
-    this.demand('digests are made', quietBoundMs, () => digests.length === this.nodes.length);
-    if (new Set(digests).size > 1) view.violate('digests are equal at equal zxid', digests.join('; '));
+    return undefined;
   }
 
   private compactNowAndThen(): void {
