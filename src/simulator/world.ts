@@ -11,6 +11,7 @@ import { EpochLeaders } from './checkers/epoch-leaders.js';
 import { EpochRecords } from './checkers/epoch-records.js';
 import { LogShape } from './checkers/log-shape.js';
 import { PrimaryOrder } from './checkers/primary-order.js';
+import { SteadyLeader } from './checkers/steady-leader.js';
 import { checkTreeContent } from './checkers/tree-content.js';
 import { NetworkConditions } from './network-conditions.js';
 import type { RunPlan } from './run-plan.js';
@@ -75,6 +76,7 @@ export class World {
       new PrimaryOrder(this.view),
       new Acknowledgements(this.view),
       new Deliveries(this.view),
+      ...(mustHoldStill(plan) ? [new SteadyLeader(this.view)] : []),
     ];
   }
 
@@ -110,6 +112,11 @@ export class World {
     }
     this.check((checker) => checker.sent?.(this.view.node(from), this.view.node(to), link, message));
   }
+}
+
+/** Nothing can happen to a leader in this run. */
+function mustHoldStill(plan: RunPlan): boolean {
+  return plan.disk.crashChance === 0 && plan.faults.every((kind: string) => kind === 'flap');
 }
 
 function describe(message: unknown): string {

@@ -23,6 +23,7 @@ import { EpochLeaders } from './epoch-leaders.js';
 import { EpochRecords } from './epoch-records.js';
 import { LogShape } from './log-shape.js';
 import { PrimaryOrder } from './primary-order.js';
+import { SteadyLeader } from './steady-leader.js';
 
 describe('EpochLeaders', () => {
   it('notices a second leader of one epoch', () => {
@@ -280,6 +281,21 @@ describe('Acknowledgements of those who should be silent', () => {
     nodes[0].log.append(put(at(1, 2), 3));
     checker.voted(nodes[0], ballot(at(1, 1), 'looking'));
     expect(invariants(view)).toEqual(Array(3).fill('told where its log ends'));
+  });
+});
+
+describe('SteadyLeader', () => {
+  it('notices another epoch once everybody had settled in one', () => {
+    const { view, nodes } = newView();
+    const checker = new SteadyLeader(view);
+    serve(checker, nodes[0], 'leading', 1, nodes[0]);
+    serve(checker, nodes[1], 'leading', 2, nodes[1]);
+    serve(checker, nodes[0], 'following', 2, nodes[1]);
+    serve(checker, nodes[2], 'following', 2, nodes[1]);
+    serve(checker, nodes[2], 'following', 2, nodes[1]);
+    expect(invariants(view)).toEqual([]);
+    serve(checker, nodes[2], 'leading', 3, nodes[2]);
+    expect(invariants(view)).toEqual(['a flapping minority deposes nobody']);
   });
 });
 
