@@ -10,6 +10,7 @@ import { createStoreService } from '../service/service.js';
 import { assert } from '../shared/assert.js';
 import { type EnsembleId, groupZero } from '../shared/ids.js';
 import { LmdbTreeStoreOpener } from '../storage/lmdb-tree-store.js';
+import { nodeRuntime } from '../storage/node-runtime.js';
 import { claimDirectory } from '../storage/node-storage.js';
 import { UdpElectionNetwork } from '../transport/election-network.js';
 import { TcpPeerNetwork } from '../transport/peer-network.js';
@@ -40,7 +41,7 @@ const fullDiskRetryMs = 1_000;
  * directory or a port cannot be had.
  */
 export async function startServer({ config, log, onHalt }: ServerOptions): Promise<RunningServer> {
-  const claim = await claimDirectory(config.dataDir);
+  const claim = await claimDirectory(config.dataDir, nodeRuntime);
   let opened: NodeStorage | undefined;
   const ports = portsOf(config, log, () => {
     assert(opened !== undefined, 'Cannot tell the identity of this node: its data directory is not open');
@@ -49,6 +50,7 @@ export async function startServer({ config, log, onHalt }: ServerOptions): Promi
   try {
     await ports.listen();
     opened = await claim.open({
+      runtime: nodeRuntime,
       directory: config.dataDir,
       serverId: config.self.id,
       treeStores: new LmdbTreeStoreOpener(),

@@ -10,6 +10,7 @@ import { batchOf, LogHarness, temporaryDirectory, zxid } from '../../test/suppor
 import { toEpoch, toServerId } from '../shared/ids.js';
 import { segmentFileName } from './log-segment.js';
 import { MemoryTreeDisk } from './memory-tree-store.js';
+import { nodeRuntime } from './node-runtime.js';
 import { openNodeStorage } from './node-storage.js';
 
 const segmentBytes = 64 * 1024;
@@ -126,6 +127,7 @@ describe.skipIf(!canMount())('on a disk of its own (needs root to mount one)', (
     const warnings: string[] = [];
     const scheduler = { defer: (task: () => void) => setImmediate(task), after: () => () => undefined };
     const storage = await openNodeStorage({
+      runtime: nodeRuntime,
       directory: path.join(root, 'data'),
       serverId: toServerId(7),
       treeStores: new MemoryTreeDisk({ scheduler }),

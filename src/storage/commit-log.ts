@@ -2,13 +2,12 @@
 // truncation work on whole segments off the event loop. Nothing is reported durable before the disk has it, and after one
 // failed write nothing ever is.
 
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommitLog, CommitLogHandler } from '../ensemble/ports.js';
 import { assert } from '../shared/assert.js';
 import { formatZxid, type Zxid } from '../shared/ids.js';
 import type { Batch, EpochEnd } from '../zab/messages.js';
-import { removeDurably, settle, syncDirectory, toError, writeDurably } from './durable-files.js';
+import { removeDurably, settle, toError, writeDurably } from './durable-files.js';
 import { type EpochEnds, gapBefore } from './epoch-ends.js';
 import { findBoundary, readBatches } from './log-reader.js';
 import { beginRecordHeader, chainOfHeader } from './log-record.js';
@@ -17,8 +16,10 @@ import { encodeSegmentHeader, type LogSegment, newSalt, segmentFileName } from '
 import { clearTruncationMark, removeFromPosition, writeTruncationMark } from './log-truncation.js';
 import { LogWriter } from './log-writer.js';
 import { preallocate, SegmentAllocator } from './segment-allocator.js';
+import type { StorageRuntime } from './storage-runtime.js';
 
 export interface CommitLogOptions {
+  readonly runtime: StorageRuntime;
   readonly segmentBytes: number;
   /** Between attempts to prepare a segment on a full disk, milliseconds. */
   readonly fullDiskRetryMs: number;
@@ -32,28 +33,32 @@ export interface AllocatedLog {
 const firstSequence = 1;
 
 /** Makes the directory of a new log and allocates its first segment. It is no log until `baseLog`. */
-export async function allocateLog(directory: string, segmentBytes: number): Promise<AllocatedLog> {
-  await mkdir(directory);
-  await syncDirectory(path.dirname(directory));
-  await preallocate(path.join(directory, segmentFileName(firstSequence)), { from: 0, to: segmentBytes });
+export async function allocateLog(
+  directory: string,
+  { runtime: { files }, segmentBytes }: CommitLogOptions,
+): Promise<AllocatedLog> {
+  await files.makeDirectory(directory);
+  await files.syncDirectory(path.dirname(directory));
+  await preallocate(files, path.join(directory, segmentFileName(firstSequence)), { from: 0, to: segmentBytes });
   return { directory };
 }
 
 /** Makes an allocated log an empty one that begins after `base`. */
-export async function baseLog(log: AllocatedLog, base: Zxid): Promise<void> {
+export async function baseLog(runtime: StorageRuntime, log: AllocatedLog, base: Zxid): Promise<void> {
   const header = encodeSegmentHeader({
     sequence: firstSequence,
-    salt: newSalt(),
+    salt: newSalt(runtime),
     base,
     baseChain: 0,
     startPosition: 0,
   });
-  await writeDurably(path.join(log.directory, segmentFileName(firstSequence)), header);
+  await writeDurably(runtime.files, path.join(log.directory, segmentFileName(firstSequence)), header);
 }
 
 export class FileCommitLog implements CommitLog {
   /** The torn tail that opening has cut, for the operator. */
   readonly cut: RecoveredLog['cut'];
+  private readonly runtime: StorageRuntime;
   private readonly directory: string;
   private readonly segments: LogSegment[];
   private readonly ends: EpochEnds;
@@ -72,10 +77,12 @@ export class FileCommitLog implements CommitLog {
 
   /** Recovers the log in this directory; see log-recovery.ts for what it repairs and what it refuses. */
   static async open(directory: string, options: CommitLogOptions): Promise<FileCommitLog> {
-    return new FileCommitLog(directory, options, await recoverLog(directory));
+    return new FileCommitLog(directory, options, await recoverLog(options.runtime.files, directory));
   }
 
   private constructor(directory: string, options: CommitLogOptions, recovered: RecoveredLog) {
+    const { runtime } = options;
+    this.runtime = runtime;
     this.directory = directory;
     this.segments = recovered.segments;
     this.ends = recovered.epochEnds;
@@ -86,6 +93,7 @@ export class FileCommitLog implements CommitLog {
     this.lastDurable = active.last;
     this.allocator = new SegmentAllocator(
       {
+        runtime,
         directory,
         segmentBytes: options.segmentBytes,
         retryMs: options.fullDiskRetryMs,
@@ -96,6 +104,7 @@ export class FileCommitLog implements CommitLog {
       recovered,
     );
     this.writer = new LogWriter({
+      runtime,
       directory,
       segments: this.segments,
       allocator: this.allocator,
@@ -157,7 +166,7 @@ export class FileCommitLog implements CommitLog {
     );
     this.truncating = true;
     this.writer.whenIdle(() => {
-      settle(this.cutAfter(to), (error) => {
+      settle(this.runtime, this.cutAfter(to), (error) => {
         // Half a truncation may be on disk; it is finished at the next opening, and only there.
         if (error !== null) this.fail(error);
         else if (!this.hasFailed) {
@@ -171,17 +180,17 @@ export class FileCommitLog implements CommitLog {
   read(after: Zxid, bytesMax: number, done: (error: Error | null, batches: readonly Batch[]) => void): void {
     if (after < this.base) {
       const reason = `Cannot read after ${formatZxid(after)}: the log holds only what follows ${formatZxid(this.base)}`;
-      setImmediate(() => done(new Error(reason), []));
+      this.runtime.defer(() => done(new Error(reason), []));
       return;
     }
     const segment = after < this.lastDurable ? this.segments.find((candidate) => candidate.last > after) : undefined;
     if (segment === undefined) {
       const batches = this.readNotDurable(after, bytesMax);
-      setImmediate(() => done(null, batches));
+      this.runtime.defer(() => done(null, batches));
       return;
     }
     segment.use();
-    settle(readBatches(segment, after, bytesMax), (error, batches) => {
+    settle(this.runtime, readBatches(segment, after, bytesMax), (error, batches) => {
       segment.release();
       done(error, batches ?? []);
     });
@@ -199,7 +208,7 @@ export class FileCommitLog implements CommitLog {
       const segment = this.segments.shift() as LogSegment;
       segment.retire();
       this.removals = this.removals
-        .then(() => removeDurably(segment.file))
+        .then(() => removeDurably(this.runtime.files, segment.file))
         .catch((error: unknown) => this.fail(toError(error)));
     }
     this.ends.trimmed(this.base);
@@ -219,7 +228,7 @@ export class FileCommitLog implements CommitLog {
     this.handler = null;
     this.writer.close(() => {
       this.allocator.close(() => {
-        settle(this.removals, () => {
+        settle(this.runtime, this.removals, () => {
           for (const segment of this.segments) segment.retire();
           done();
         });
@@ -267,14 +276,15 @@ export class FileCommitLog implements CommitLog {
     const target = this.segments[index] as LogSegment;
     const { offset, chain } = await findBoundary(target, to);
     const position = target.header.startPosition + offset;
-    await writeTruncationMark(this.directory, position);
+    const { files: fileSystem } = this.runtime;
+    await writeTruncationMark(fileSystem, this.directory, position);
     const files = this.segments.map((segment) => ({
       file: segment.file,
       startPosition: segment.header.startPosition,
       end: segment.end,
     }));
-    await removeFromPosition(files, position);
-    await clearTruncationMark(this.directory);
+    await removeFromPosition(fileSystem, files, position);
+    await clearTruncationMark(fileSystem, this.directory);
     for (const segment of this.segments.splice(index + 1)) segment.retire();
     target.cut({ offset, last: to, chain });
     this.ends.truncated(to);

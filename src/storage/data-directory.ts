@@ -1,15 +1,14 @@
 // The layout of a data directory and its opening: creates it, refuses one that is not ours or not whole, counts the boot,
 // removes what an interrupted creation or snapshot left behind, and checks that manifest, log and tree agree.
 
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type ServerId, zxidZero } from '../shared/ids.js';
 import { disagreement } from './boot-rules.js';
 import { allocateLog, baseLog, type CommitLogOptions, FileCommitLog } from './commit-log.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { lockFilePattern } from './directory-lock.js';
-import { errorCodeOf, removeDurably, syncDirectory, temporarySuffix, toError } from './durable-files.js';
+import { errorCodeOf, removeDurably, temporarySuffix, toError } from './durable-files.js';
+import type { FileSystem } from './file-system.js';
 import { type Manifest, ManifestFile, manifestFileName, newManifest, readManifest } from './manifest.js';
 import type { OpenedTreeStore, TreeStoreOpener } from './tree-store-opener.js';
 
@@ -47,12 +46,12 @@ export function logName(number: number): string {
  * Makes the directory if it is missing. Returns the topmost directory that was made for it, undefined when it was there.
  * Throws DataDirectoryError when it cannot be one.
  */
-export async function ensureDirectory(directory: string): Promise<string | undefined> {
+export async function ensureDirectory(files: FileSystem, directory: string): Promise<string | undefined> {
   try {
-    const made = await mkdir(directory, { recursive: true });
+    const made = await files.makeDirectories(directory);
     // Acknowledged entries are lost with a directory that a parent does not durably name.
-    if (made !== undefined) await syncParents(path.resolve(directory), path.resolve(made));
-    if (!(await stat(directory)).isDirectory()) throw new DataDirectoryError(directory, 'it is not a directory');
+    if (made !== undefined) await syncParents(files, path.resolve(directory), path.resolve(made));
+    if (!(await files.isDirectory(directory))) throw new DataDirectoryError(directory, 'it is not a directory');
     return made;
   } catch (error) {
     if (error instanceof DataDirectoryError) throw error;
@@ -69,11 +68,11 @@ export async function ensureDirectory(directory: string): Promise<string | undef
 }
 
 /** Takes back what `ensureDirectory` made. A directory that is not empty any more stays, and so do those above it. */
-export async function removeMadeDirectories(directory: string, topmost: string): Promise<void> {
+export async function removeMadeDirectories(files: FileSystem, directory: string, topmost: string): Promise<void> {
   const last = path.resolve(topmost);
   for (let made = path.resolve(directory); ; made = path.dirname(made)) {
     try {
-      await rmdir(made);
+      await files.removeDirectory(made);
     } catch {
       return; // Somebody else is in it by now, or has removed it already: neither is a reason to complain.
     }
@@ -82,9 +81,9 @@ export async function removeMadeDirectories(directory: string, topmost: string):
 }
 
 /** Makes the names of `directory` and of its parents up to `topmost` durable. */
-async function syncParents(directory: string, topmost: string): Promise<void> {
+async function syncParents(files: FileSystem, directory: string, topmost: string): Promise<void> {
   for (let made = directory; ; made = path.dirname(made)) {
-    await syncDirectory(path.dirname(made));
+    await files.syncDirectory(path.dirname(made));
     if (made === topmost || made === path.dirname(made)) return;
   }
 }
@@ -101,11 +100,12 @@ export async function openDirectory(options: DataDirectoryOptions): Promise<Open
 
 async function openLocked(options: DataDirectoryOptions): Promise<OpenedDirectory> {
   const { directory } = options;
-  const found = await readManifest(directory);
-  if (found === null) await refuseForeignFiles(directory);
+  const { files } = options.runtime;
+  const found = await readManifest(files, directory);
+  if (found === null) await refuseForeignFiles(files, directory);
   else checkOwner(options, found);
   const created = found === null || found.boot === 0;
-  const manifest = created ? await create(options, found) : new ManifestFile(directory, found);
+  const manifest = created ? await create(options, found) : new ManifestFile(files, directory, found);
   await manifest.update((current) => ({ ...current, boot: current.boot + 1 }));
   const nextNumber = await removeLeftovers(options, manifest.current);
   const store = await openTree(options, manifest.current);
@@ -118,8 +118,8 @@ async function openLocked(options: DataDirectoryOptions): Promise<OpenedDirector
   }
 }
 
-async function refuseForeignFiles(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
+async function refuseForeignFiles(files: FileSystem, directory: string): Promise<void> {
+  for (const name of await files.list(directory)) {
     if (lockFilePattern.test(name) || harmlessNames.includes(name) || name === manifestFileName + temporarySuffix)
       continue;
     throw new DataDirectoryError(
@@ -139,49 +139,54 @@ function checkOwner(options: DataDirectoryOptions, manifest: Manifest): void {
 
 /** The manifest comes first, with boot 0: until the boot is counted nothing else in the directory counts. */
 async function create(options: DataDirectoryOptions, found: Manifest | null): Promise<ManifestFile> {
-  const { directory, serverId } = options;
-  const incarnation = found?.incarnation ?? randomBytes(16).toString('hex');
+  const { directory, serverId, runtime } = options;
+  const { files } = runtime;
+  const incarnation = found?.incarnation ?? runtime.randomBytes(16).toString('hex');
   const fresh = newManifest({ serverId, incarnation, tree: treeName(1), log: logName(1) });
-  const manifest = new ManifestFile(directory, fresh);
+  const manifest = new ManifestFile(files, directory, fresh);
   await manifest.update((current) => current);
-  for (const name of await readdir(directory)) {
-    if (livePattern.test(name)) await removeDurably(path.join(directory, name));
+  for (const name of await files.list(directory)) {
+    if (livePattern.test(name)) await removeDurably(files, path.join(directory, name));
   }
-  await mkdir(path.join(directory, fresh.tree));
-  await baseLog(await allocateLog(path.join(directory, fresh.log), options.segmentBytes), zxidZero);
-  await syncDirectory(directory);
+  await files.makeDirectory(path.join(directory, fresh.tree));
+  await baseLog(runtime, await allocateLog(path.join(directory, fresh.log), options), zxidZero);
+  await files.syncDirectory(directory);
   return manifest;
 }
 
 /** Removes trees and logs that are not live. Returns a number that no directory here has. */
 async function removeLeftovers(options: DataDirectoryOptions, manifest: Manifest): Promise<number> {
+  const { files } = options.runtime;
   let greatest = 0;
-  for (const name of await readdir(options.directory)) {
+  for (const name of await files.list(options.directory)) {
     const number = livePattern.exec(name)?.[1];
     if (number === undefined) continue;
     greatest = Math.max(greatest, Number(number));
     if (name === manifest.tree || name === manifest.log) continue;
     const target = path.join(options.directory, name);
-    if (name.startsWith('tree-')) await removeTree(options.treeStores, target);
-    else await removeDurably(target);
+    if (name.startsWith('tree-')) await removeTree(options, target);
+    else await removeDurably(files, target);
   }
   return greatest + 1;
 }
 
 /** Removes a tree that is not open, and the directory that was made for it. */
-export async function removeTree(treeStores: TreeStoreOpener, directory: string): Promise<void> {
+export async function removeTree(
+  options: Pick<DataDirectoryOptions, 'treeStores' | 'runtime'>,
+  directory: string,
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    treeStores.remove(directory, (error) => (error === null ? resolve() : reject(error)));
+    options.treeStores.remove(directory, (error) => (error === null ? resolve() : reject(error)));
   });
-  await removeDurably(directory);
+  await removeDurably(options.runtime.files, directory);
 }
 
 async function openTree(options: DataDirectoryOptions, manifest: Manifest): Promise<OpenedTreeStore> {
   const directory = path.join(options.directory, manifest.tree);
-  await requireDirectory(options.directory, manifest.tree);
+  await requireDirectory(options, manifest.tree);
   const store = options.treeStores.open(directory);
   // The store syncs its files, not their names.
-  await syncDirectory(directory);
+  await options.runtime.files.syncDirectory(directory);
   return store;
 }
 
@@ -190,7 +195,7 @@ async function openLog(
   manifest: Manifest,
   store: OpenedTreeStore,
 ): Promise<FileCommitLog> {
-  await requireDirectory(options.directory, manifest.log);
+  await requireDirectory(options, manifest.log);
   const log = await FileCommitLog.open(path.join(options.directory, manifest.log), options);
   const reason = disagreement(manifest, log, store.meta);
   if (reason === null) {
@@ -203,10 +208,7 @@ async function openLog(
   throw new DataDirectoryError(options.directory, reason);
 }
 
-async function requireDirectory(directory: string, name: string): Promise<void> {
-  const exists = await stat(path.join(directory, name)).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+async function requireDirectory({ directory, runtime }: DataDirectoryOptions, name: string): Promise<void> {
+  const exists = await runtime.files.isDirectory(path.join(directory, name)).catch(() => false);
   if (!exists) throw new DataDirectoryError(directory, `its manifest names "${name}", which is missing`);
 }

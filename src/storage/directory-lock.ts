@@ -14,6 +14,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { DataDirectoryError } from './data-directory-error.js';
 import { errorCodeOf, toError } from './durable-files.js';
+import type { DirectoryLock } from './storage-runtime.js';
 
 export const lockFilePattern = /^lock-([0-9]{1,10})-[0-9a-f]{16}$/;
 /** A socket's path has to fit into 104 bytes on some systems. */
@@ -21,10 +22,6 @@ const socketPathBytesMax = 100;
 const attempts = 4;
 /** Pause after seeing another process, milliseconds, drawn anew each time. */
 const pauseMs = { from: 20, to: 120 };
-
-export interface DirectoryLock {
-  release(): Promise<void>;
-}
 
 /** Throws DataDirectoryError when another process (or this one) has the directory open. */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {

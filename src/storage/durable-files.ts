@@ -1,12 +1,10 @@
 // Small durable operations on files and directories that the rest of storage is made of. Nothing here knows what the
 // files mean. None of it is on the path of an append.
 
-import fs from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import type { FileSystem, OpenFile } from './file-system.js';
+import type { StorageRuntime } from './storage-runtime.js';
 
-const readAt = promisify(fs.read);
 const zeros = Buffer.alloc(256 * 1024);
 /** Read at a time when a file is looked through for what is not zero. */
 const scanBytes = 2 ** 20;
@@ -27,21 +25,15 @@ export function isOutOfSpace(error: unknown): boolean {
 }
 
 /** Reports a promise to a callback from a turn of its own, so that an exception of the callback stops the process. */
-export function settle<T>(promise: Promise<T>, done: (error: Error | null, value: T | null) => void): void {
+export function settle<T>(
+  runtime: Pick<StorageRuntime, 'defer'>,
+  promise: Promise<T>,
+  done: (error: Error | null, value: T | null) => void,
+): void {
   promise.then(
-    (value) => setImmediate(done, null, value),
-    (error: unknown) => setImmediate(done, toError(error), null),
+    (value) => runtime.defer(() => done(null, value)),
+    (error: unknown) => runtime.defer(() => done(toError(error), null)),
   );
-}
-
-/** Makes creations, renames and removals in this directory durable. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Suffix of the file that `replaceFile` writes before it renames; one that is found at boot is worthless. */
@@ -56,27 +48,43 @@ export class UncertainReplacementError extends Error {
  * Replaces a file's contents durably: readers, and a boot after a crash, see the old or the new contents whole. An error
  * other than UncertainReplacementError has left the old contents.
  */
-export async function replaceFile(file: string, contents: string): Promise<void> {
+export async function replaceFile(files: FileSystem, file: string, contents: string): Promise<void> {
   const temporary = file + temporarySuffix;
-  const handle = await open(temporary, 'w', 0o644);
+  const handle = await files.open(temporary, 'replace');
   try {
-    await handle.writeFile(contents);
+    await writeWhole(handle, Buffer.from(contents), 0);
     await handle.sync();
   } finally {
     await handle.close();
   }
   try {
-    await rename(temporary, file);
-    await syncDirectory(path.dirname(file));
+    await files.rename(temporary, file);
+    await files.syncDirectory(path.dirname(file));
   } catch (error) {
     throw new UncertainReplacementError(`Cannot replace "${file}": ${toError(error).message}`, { cause: error });
   }
 }
 
 /** Removes a file, or a directory with all that is in it, durably. What is not there is no error. */
-export async function removeDurably(target: string): Promise<void> {
-  await rm(target, { recursive: true, force: true });
-  await syncDirectory(path.dirname(target));
+export async function removeDurably(files: FileSystem, target: string): Promise<void> {
+  await files.remove(target);
+  await files.syncDirectory(path.dirname(target));
+}
+
+/** Writes all of the bytes, however many calls that takes. */
+async function writeWhole(handle: OpenFile, bytes: Buffer, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const taken = await writeSome(handle, written === 0 ? bytes : bytes.subarray(written), position + written);
+    if (taken === 0) throw new Error('Cannot write to a file: the device takes no more bytes');
+    written += taken;
+  }
+}
+
+function writeSome(handle: OpenFile, bytes: Buffer, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    handle.write(bytes, position, (error, taken) => (error === null ? resolve(taken) : reject(error)));
+  });
 }
 
 /**
@@ -84,15 +92,17 @@ export async function removeDurably(target: string): Promise<void> {
  * another file's writes never queue behind all of it.
  */
 export async function fillZeros(
+  files: FileSystem,
   file: string,
   range: { readonly from: number; readonly to: number },
   pace?: () => void,
 ): Promise<void> {
-  const handle = await open(file, 'r+');
+  const handle = await files.open(file, 'update');
   try {
     for (let offset = range.from; offset < range.to; ) {
       const length = Math.min(zeros.length, range.to - offset);
-      offset += (await handle.write(zeros, 0, length, offset)).bytesWritten;
+      await writeWhole(handle, zeros.subarray(0, length), offset);
+      offset += length;
       if (pace === undefined) continue;
       await handle.datasync();
       pace();
@@ -105,7 +115,7 @@ export async function fillZeros(
 
 /** A view of a file through a buffer that moves forward, for reading it record by record. */
 export class FileWindow {
-  readonly fd: number;
+  private readonly file: OpenFile;
   private readonly stepBytes: number;
   private readonly views: 'last' | 'until next load';
   private memory: Buffer = Buffer.alloc(0);
@@ -113,8 +123,8 @@ export class FileWindow {
   private start = 0;
 
   /** `views`: how long they stay valid. To last they need fresh memory at each load, which costs more than reading. */
-  constructor(fd: number, stepBytes: number, views: 'last' | 'until next load' = 'last') {
-    this.fd = fd;
+  constructor(file: OpenFile, stepBytes: number, views: 'last' | 'until next load' = 'last') {
+    this.file = file;
     this.stepBytes = stepBytes;
     this.views = views;
   }
@@ -135,7 +145,7 @@ export class FileWindow {
     const buffer = this.memory;
     let filled = 0;
     while (filled < buffer.length) {
-      const { bytesRead } = await readAt(this.fd, buffer, filled, buffer.length - filled, offset + filled);
+      const bytesRead = await this.file.read(buffer, filled, offset + filled);
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
@@ -147,14 +157,16 @@ export class FileWindow {
 
 /** First byte in from..to that is not zero, undefined when all are. */
 export async function firstNonZero(
-  fd: number,
+  file: OpenFile,
   range: { readonly from: number; readonly to: number },
 ): Promise<number | undefined> {
+  const stepBytes = Math.min(scanBytes, range.to - range.from);
+  if (stepBytes <= 0) return undefined;
   // One buffer for all of it: fresh memory for each step would cost several times what reading does.
-  const buffer = Buffer.allocUnsafe(scanBytes);
-  const blank = Buffer.alloc(scanBytes);
+  const buffer = Buffer.allocUnsafe(stepBytes);
+  const blank = Buffer.alloc(stepBytes);
   for (let offset = range.from; offset < range.to; ) {
-    const { bytesRead } = await readAt(fd, buffer, 0, Math.min(scanBytes, range.to - offset), offset);
+    const bytesRead = await file.read(buffer.subarray(0, Math.min(stepBytes, range.to - offset)), 0, offset);
     if (bytesRead === 0) return undefined;
     const bytes = buffer.subarray(0, bytesRead);
     if (!bytes.equals(blank.subarray(0, bytesRead))) return offset + bytes.findIndex((byte) => byte !== 0);
@@ -164,12 +176,10 @@ export async function firstNonZero(
 }
 
 /** Overwrites the beginning of an existing file, durably. */
-export async function writeDurably(file: string, bytes: Buffer): Promise<void> {
-  const handle = await open(file, 'r+');
+export async function writeDurably(files: FileSystem, file: string, bytes: Buffer): Promise<void> {
+  const handle = await files.open(file, 'update');
   try {
-    let written = 0;
-    while (written < bytes.length)
-      written += (await handle.write(bytes, written, bytes.length - written, written)).bytesWritten;
+    await writeWhole(handle, bytes, 0);
     await handle.sync();
   } finally {
     await handle.close();

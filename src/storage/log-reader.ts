@@ -15,7 +15,8 @@ const windowBytesMax = 4 * 2 ** 20;
 
 /** Durable batches of this segment that end after `after`: at least one if there is any, up to about bytesMax. */
 export async function readBatches(segment: LogSegment, after: Zxid, bytesMax: number): Promise<Batch[]> {
-  const window = new FileWindow(segment.fd, Math.min(Math.max(bytesMax, windowBytesMin), windowBytesMax));
+  const stepBytes = Math.min(Math.max(bytesMax, windowBytesMin), windowBytesMax, segment.durableEnd);
+  const window = new FileWindow(segment.handle, stepBytes);
   const batches: Batch[] = [];
   let bytes = 0;
   const end = await walkRecords(window, walkFrom(segment, after), ({ header, body }) => {
@@ -42,7 +43,7 @@ export async function findBoundary(
   if (to === segment.header.base) return { offset: segmentHeaderBytes, chain: segment.header.baseChain };
   let found: { readonly offset: number; readonly chain: number } | undefined;
   const end = await walkRecords(
-    new FileWindow(segment.fd, windowBytesMax),
+    new FileWindow(segment.handle, Math.min(windowBytesMax, segment.durableEnd)),
     walkFrom(segment, to),
     ({ header, offset }) => {
       if (header.last < to) return true;

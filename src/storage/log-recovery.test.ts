@@ -8,6 +8,7 @@ import { LogDamageError } from './log-damage-error.js';
 import { beginRecordHeader, recordBytes, recordHeaderBytes, sealRecordHeader } from './log-record.js';
 import { decodeSegmentHeader, segmentFileName, segmentHeaderBytes } from './log-segment.js';
 import { removeFromPosition, truncationFileName, writeTruncationMark } from './log-truncation.js';
+import { nodeFileSystem } from './node-file-system.js';
 
 const harnesses: LogHarness[] = [];
 
@@ -270,11 +271,11 @@ describe('an interrupted truncation', () => {
           const from = position - (target?.startPosition ?? 0);
           for (let at = from; at < bytes.length; at++) if (at % 64 < 40) bytes.writeUInt8(0, at);
         }),
-      async (copy) => removeFromPosition(await cuttable(copy), position),
+      async (copy) => removeFromPosition(nodeFileSystem, await cuttable(copy), position),
     ];
     for (const step of steps) {
       const copy = track(await harness.snapshot());
-      await writeTruncationMark(copy.directory, position);
+      await writeTruncationMark(nodeFileSystem, copy.directory, position);
       await step(copy);
       await copy.open();
       expect(describeBatches(await copy.readAll())).toEqual(describeBatches(batches.slice(0, kept)));

@@ -1,13 +1,11 @@
 // Opens the segments of a commit log after any kind of end of the process: finishes an interrupted truncation, cuts a
 // torn tail, and refuses a log of which something is missing that may have been acknowledged.
 
-import fs from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { formatZxid } from '../shared/ids.js';
 import { FileWindow, fillZeros, firstNonZero, removeDurably } from './durable-files.js';
 import { EpochEnds, gapBefore } from './epoch-ends.js';
+import type { FileSystem, OpenFile } from './file-system.js';
 import { LogDamageError } from './log-damage-error.js';
 import { recordBytes } from './log-record.js';
 import {
@@ -23,9 +21,6 @@ import { greatestDurablePosition, type WalkEnd, walkRecords } from './log-walk.j
 import type { SpareSegment } from './segment-allocator.js';
 
 const windowBytes = 4 * 2 ** 20;
-/** What a file's count of blocks is in. */
-const blockBytes = 512;
-const dataSync = promisify(fs.fdatasync);
 
 export interface RecoveredLog {
   /** Oldest first, at least one; the last one takes the next append. */
@@ -49,8 +44,8 @@ interface SegmentFile {
   readonly header: SegmentHeader | null;
 }
 
-export async function recoverLog(directory: string): Promise<RecoveredLog> {
-  const files = await finishTruncation(directory, await listSegmentFiles(directory));
+export async function recoverLog(fileSystem: FileSystem, directory: string): Promise<RecoveredLog> {
+  const files = await finishTruncation(fileSystem, directory, await listSegmentFiles(fileSystem, directory));
   const first = files[0];
   if (first === undefined) throw new LogDamageError(directory, 0, 'there is no segment in it');
   if (first.header === null) throw new LogDamageError(first.file, 0, 'no valid segment header');
@@ -61,34 +56,35 @@ export async function recoverLog(directory: string): Promise<RecoveredLog> {
     for (const file of files) {
       if (file.header === null) break;
       checkFollows(segments.at(-1), file, file.header, end);
-      const segment = new LogSegment({ directory, header: file.header, capacity: file.size });
+      const segment = new LogSegment({ files: fileSystem, directory, header: file.header, capacity: file.size });
       segments.push(segment);
       end = await readSegment(segment, epochEnds, segments.length === 1);
     }
     const nextSequence = Math.max(...files.map((file) => file.sequence)) + 1;
-    return { segments, epochEnds, nextSequence, ...(await cutTail(segments, files.slice(segments.length), end)) };
+    const tail = await cutTail(fileSystem, segments, files.slice(segments.length), end);
+    return { segments, epochEnds, nextSequence, ...tail };
   } catch (error) {
     for (const segment of segments) segment.retire();
     throw error;
   }
 }
 
-async function listSegmentFiles(directory: string): Promise<SegmentFile[]> {
+async function listSegmentFiles(fileSystem: FileSystem, directory: string): Promise<SegmentFile[]> {
   const files: SegmentFile[] = [];
-  for (const name of await readdir(directory)) {
+  for (const name of await fileSystem.list(directory)) {
     const sequence = sequenceOfFileName(name);
-    if (sequence !== undefined) files.push(readSegmentFile(path.join(directory, name), sequence));
+    if (sequence !== undefined) files.push(readSegmentFile(fileSystem, path.join(directory, name), sequence));
   }
   return files.sort((a, b) => a.sequence - b.sequence);
 }
 
-function readSegmentFile(file: string, sequence: number): SegmentFile {
-  const fd = fs.openSync(file, 'r');
+function readSegmentFile(fileSystem: FileSystem, file: string, sequence: number): SegmentFile {
+  const handle = fileSystem.openSync(file, 'read');
   try {
-    const { size, blocks } = fs.fstatSync(fd);
-    const allocated = blocks * blockBytes >= size;
+    const { size, allocatedBytes } = handle.extentSync();
+    const allocated = allocatedBytes >= size;
     const bytes = Buffer.alloc(segmentHeaderBytes);
-    const length = fs.readSync(fd, bytes, 0, bytes.length, 0);
+    const length = handle.readSync(bytes, 0, 0);
     const decoded = decodeSegmentHeader(bytes.subarray(0, length));
     if (decoded.type === 'version') {
       throw new LogDamageError(file, 8, `format version is ${decoded.version}, expected ${logFormatVersion}`);
@@ -98,20 +94,24 @@ function readSegmentFile(file: string, sequence: number): SegmentFile {
       throw new LogDamageError(file, 0, `it is segment ${decoded.header.sequence} by its header`);
     return { file, sequence, size, allocated, header: decoded.header };
   } finally {
-    fs.closeSync(fd);
+    handle.closeSync();
   }
 }
 
-async function finishTruncation(directory: string, files: SegmentFile[]): Promise<SegmentFile[]> {
-  const position = await readTruncationMark(directory);
+async function finishTruncation(
+  fileSystem: FileSystem,
+  directory: string,
+  files: SegmentFile[],
+): Promise<SegmentFile[]> {
+  const position = await readTruncationMark(fileSystem, directory);
   if (position === undefined) return files;
   const cuttable: CuttableSegment[] = [];
   for (const { file, header, size } of files) {
     if (header !== null) cuttable.push({ file, startPosition: header.startPosition, end: size });
   }
-  await removeFromPosition(cuttable, position);
-  await clearTruncationMark(directory);
-  return listSegmentFiles(directory);
+  await removeFromPosition(fileSystem, cuttable, position);
+  await clearTruncationMark(fileSystem, directory);
+  return listSegmentFiles(fileSystem, directory);
 }
 
 /** A segment is begun only when all before it is on disk, so whatever does not fit is damage, not a torn tail. */
@@ -141,39 +141,44 @@ async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: b
     salt: segment.header.salt,
     startPosition: segment.header.startPosition,
   };
-  const end = await walkRecords(recoveryWindow(segment.fd), options, ({ header, offset, body }) => {
-    if (header.previousChain !== segment.chain) {
-      unfit = 'the record does not follow the one before it';
-      return false;
-    }
-    const gap = gapBefore(header, { last: segment.last, empty: isFirst && segment.isEmpty });
-    if (gap !== null) throw new LogDamageError(segment.file, offset, gap);
-    segment.added({ ...header, bytes: recordBytes(body.length) });
-    epochEnds.appended(header.last);
-    return true;
-  });
+  const end = await walkRecords(
+    recoveryWindow(segment.handle, segment.capacity),
+    options,
+    ({ header, offset, body }) => {
+      if (header.previousChain !== segment.chain) {
+        unfit = 'the record does not follow the one before it';
+        return false;
+      }
+      const gap = gapBefore(header, { last: segment.last, empty: isFirst && segment.isEmpty });
+      if (gap !== null) throw new LogDamageError(segment.file, offset, gap);
+      segment.added({ ...header, bytes: recordBytes(body.length) });
+      epochEnds.appended(header.last);
+      return true;
+    },
+  );
   segment.durableEnd = segment.end;
   return unfit === null ? end : { offset: end.offset, bad: unfit };
 }
 
 /** Recovery keeps no body. */
-function recoveryWindow(fd: number): FileWindow {
-  return new FileWindow(fd, windowBytes, 'until next load');
+function recoveryWindow(handle: OpenFile, size: number): FileWindow {
+  return new FileWindow(handle, Math.min(windowBytes, size), 'until next load');
 }
 
 /** Looks at everything behind the log's end and removes what is written there, unless it proves that the end was further on. */
 async function cutTail(
+  fileSystem: FileSystem,
   segments: readonly LogSegment[],
   rest: readonly SegmentFile[],
   end: WalkEnd,
 ): Promise<Pick<RecoveredLog, 'cut' | 'spare'>> {
   const tail = segments.at(-1);
   if (tail === undefined) return { cut: null, spare: null };
-  const inTail = await firstNonZero(tail.fd, { from: tail.end, to: tail.capacity });
+  const inTail = await firstNonZero(tail.handle, { from: tail.end, to: tail.capacity });
   let known =
     inTail === undefined
       ? 0
-      : await greatestMark(tail.fd, tail, {
+      : await greatestMark(tail.handle, tail, {
           from: tail.end,
           to: tail.capacity,
           startPosition: tail.header.startPosition,
@@ -183,9 +188,9 @@ async function cutTail(
   for (const { file, sequence, size, allocated, header } of rest) {
     // Without a header of its own such a file can only be the segment after the tail.
     const startPosition = header?.startPosition ?? tail.endPosition;
-    const fd = fs.openSync(file, 'r');
+    const handle = fileSystem.openSync(file, 'read');
     try {
-      if ((await firstNonZero(fd, { from: 0, to: size })) === undefined) {
+      if ((await firstNonZero(handle, { from: 0, to: size })) === undefined) {
         if (allocated) spare = { file, sequence, capacity: size };
         continue;
       }
@@ -193,10 +198,10 @@ async function cutTail(
       known = Math.max(
         known,
         header?.startPosition ?? 0,
-        await greatestMark(fd, tail, { from: segmentHeaderBytes, to: size, startPosition }),
+        await greatestMark(handle, tail, { from: segmentHeaderBytes, to: size, startPosition }),
       );
     } finally {
-      fs.closeSync(fd);
+      handle.closeSync();
     }
   }
   const reason = end.bad ?? 'the segment is full';
@@ -207,21 +212,21 @@ async function cutTail(
       `${reason}, below position ${known} that was known durable (this is ${tail.endPosition}): damage, not a torn tail`,
     );
   }
-  for (const { file } of rest.toReversed()) if (file !== spare?.file) await removeDurably(file);
-  if (inTail !== undefined) await fillZeros(tail.file, { from: tail.end, to: tail.capacity });
+  for (const { file } of rest.toReversed()) if (file !== spare?.file) await removeDurably(fileSystem, file);
+  if (inTail !== undefined) await fillZeros(fileSystem, tail.file, { from: tail.end, to: tail.capacity });
   // A killed process can leave records in the page cache alone; from here on they count as durable.
-  await dataSync(tail.fd);
+  await tail.handle.datasync();
   const cut = inTail === undefined && !restWritten ? null : { file: tail.file, offset: tail.end, reason };
   return { cut, spare };
 }
 
 function greatestMark(
-  fd: number,
+  handle: OpenFile,
   tail: LogSegment,
   range: { readonly from: number; readonly to: number; readonly startPosition: number },
 ): Promise<number> {
   const { from, to, startPosition } = range;
-  return greatestDurablePosition(recoveryWindow(fd), {
+  return greatestDurablePosition(recoveryWindow(handle, to), {
     from,
     limit: to,
     salt: tail.header.salt,

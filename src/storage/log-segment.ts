@@ -1,13 +1,13 @@
 // One file of the commit log: a header of its own, then records. Knows where in the whole log it lies and finds records
 // by zxid. Decides nothing: when to write, roll, cut or remove is the commit log's business.
 
-import { randomBytes } from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { assert } from '../shared/assert.js';
 import { toZxid, type Zxid } from '../shared/ids.js';
+import type { FileSystem, OpenFile } from './file-system.js';
 import { readUint64, writeUint64 } from './log-record.js';
+import type { StorageRuntime } from './storage-runtime.js';
 
 export const segmentHeaderBytes = 64;
 export const logFormatVersion = 1;
@@ -60,8 +60,8 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedSegmentHeader {
   return { type: 'valid', header };
 }
 
-export function newSalt(): number {
-  return randomBytes(4).readUInt32LE(0);
+export function newSalt(runtime: StorageRuntime): number {
+  return runtime.randomBytes(4).readUInt32LE(0);
 }
 
 export function segmentFileName(sequence: number): string {
@@ -78,7 +78,7 @@ export class LogSegment {
   readonly file: string;
   readonly header: SegmentHeader;
   /** Every write through this is on disk when it returns (O_DSYNC): one system call where write + fdatasync are two. */
-  readonly fd: number;
+  readonly handle: OpenFile;
   /** Preallocated bytes of the file. */
   readonly capacity: number;
   /** Zxid and chain at `end`. */
@@ -93,15 +93,18 @@ export class LogSegment {
   private users = 0;
   private retired = false;
 
-  constructor(options: { readonly directory: string; readonly header: SegmentHeader; readonly capacity: number }) {
+  constructor(options: {
+    readonly files: FileSystem;
+    readonly directory: string;
+    readonly header: SegmentHeader;
+    readonly capacity: number;
+  }) {
     this.file = path.join(options.directory, segmentFileName(options.header.sequence));
     this.header = options.header;
     this.capacity = options.capacity;
     this.last = options.header.base;
     this.chain = options.header.baseChain;
-    // Without it writes would be reported durable that are not.
-    assert(typeof fs.constants.O_DSYNC === 'number', 'Cannot open a log segment: this platform has no O_DSYNC');
-    this.fd = fs.openSync(this.file, fs.constants.O_RDWR | fs.constants.O_DSYNC);
+    this.handle = options.files.openSync(this.file, 'durable');
   }
 
   get endPosition(): number {
@@ -168,6 +171,6 @@ export class LogSegment {
   }
 
   private closeIfUnused(): void {
-    if (this.retired && this.users === 0) fs.closeSync(this.fd);
+    if (this.retired && this.users === 0) this.handle.closeSync();
   }
 }

@@ -1,10 +1,10 @@
 // Removes the end of a commit log so that it never comes back: first a durable mark that says from where, then newest
 // first the removal, then the mark goes. A crash in between is finished at the next opening. Never cuts by guessing.
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
 import { errorCodeOf, fillZeros, removeDurably, replaceFile } from './durable-files.js';
+import type { FileSystem } from './file-system.js';
 
 export const truncationFileName = 'truncation';
 const format = { kind: 'truncation', version: 1 };
@@ -16,16 +16,16 @@ export interface CuttableSegment {
   readonly end: number;
 }
 
-export async function writeTruncationMark(directory: string, position: number): Promise<void> {
-  await replaceFile(path.join(directory, truncationFileName), encodeCheckedFile(format, { position }));
+export async function writeTruncationMark(files: FileSystem, directory: string, position: number): Promise<void> {
+  await replaceFile(files, path.join(directory, truncationFileName), encodeCheckedFile(format, { position }));
 }
 
 /** Position of an unfinished truncation, undefined when there is none. */
-export async function readTruncationMark(directory: string): Promise<number | undefined> {
+export async function readTruncationMark(files: FileSystem, directory: string): Promise<number | undefined> {
   const file = path.join(directory, truncationFileName);
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await files.readText(file);
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -36,8 +36,8 @@ export async function readTruncationMark(directory: string): Promise<number | un
   return position;
 }
 
-export async function clearTruncationMark(directory: string): Promise<void> {
-  await removeDurably(path.join(directory, truncationFileName));
+export async function clearTruncationMark(files: FileSystem, directory: string): Promise<void> {
+  await removeDurably(files, path.join(directory, truncationFileName));
 }
 
 /** The segment that `position` lies in. A position between two segments belongs to the end of the former. */
@@ -49,13 +49,17 @@ export function segmentAt<T extends { readonly startPosition: number }>(
 }
 
 /** Leaves nothing at or after `position`, durably. `segments` are in order. */
-export async function removeFromPosition(segments: readonly CuttableSegment[], position: number): Promise<void> {
+export async function removeFromPosition(
+  files: FileSystem,
+  segments: readonly CuttableSegment[],
+  position: number,
+): Promise<void> {
   const target = segmentAt(segments, position);
   if (target === undefined) throw new Error(`Cannot truncate a log at position ${position}: it begins later`);
   for (const segment of segments.toReversed()) {
     if (segment === target) break;
-    await removeDurably(segment.file);
+    await removeDurably(files, segment.file);
   }
   const from = position - target.startPosition;
-  if (from < target.end) await fillZeros(target.file, { from, to: target.end });
+  if (from < target.end) await fillZeros(files, target.file, { from, to: target.end });
 }

@@ -2,7 +2,6 @@
 // overlap, reported strictly in order. A single small batch is written synchronously when the disk is known to be fast.
 // After a failed write nothing is ever reported durable again.
 
-import fs from 'node:fs';
 import type { Bytes } from '../shared/bytes.js';
 import type { Zxid } from '../shared/ids.js';
 import type { Batch } from '../zab/messages.js';
@@ -10,6 +9,7 @@ import { toError } from './durable-files.js';
 import { chainOfHeader, paddingAfter, recordBytes, recordHeaderBytes, sealRecordHeader } from './log-record.js';
 import { encodeSegmentHeader, LogSegment, segmentHeaderBytes } from './log-segment.js';
 import type { SegmentAllocator } from './segment-allocator.js';
+import type { StorageRuntime } from './storage-runtime.js';
 import { SyncGauge } from './sync-gauge.js';
 
 /** Durable writes under way at once. */
@@ -41,6 +41,7 @@ interface WriteGroup {
 }
 
 export interface LogWriterOptions {
+  readonly runtime: StorageRuntime;
   readonly directory: string;
   /** Shared with the log, which may remove from its front. The last one is written to. */
   readonly segments: LogSegment[];
@@ -82,7 +83,7 @@ export class LogWriter {
     this.scheduled = true;
     // Not a microtask: whatever arrives in this turn of the event loop shares the write, and frames already handed to
     // sockets leave before a synchronous write holds the loop up.
-    setImmediate(this.scheduledPump);
+    this.options.runtime.defer(this.scheduledPump);
   }
 
   /** Goes on after something that writing waited for, e.g. a spare segment. */
@@ -94,7 +95,7 @@ export class LogWriter {
   /** `done` once everything appended is durable; never when writing has failed. */
   whenIdle(done: () => void): void {
     this.waiting.push({ what: 'idle', done });
-    setImmediate(() => this.settleWaiting());
+    this.options.runtime.defer(() => this.settleWaiting());
   }
 
   /** Writes what can be written, then `done` once no write is under way. Nothing is written afterwards. */
@@ -102,7 +103,7 @@ export class LogWriter {
     this.pump(false);
     this.stopped = true;
     this.waiting.push({ what: 'quiet', done });
-    setImmediate(() => this.settleWaiting());
+    this.options.runtime.defer(() => this.settleWaiting());
   }
 
   private readonly scheduledPump = (): void => {
@@ -135,7 +136,7 @@ export class LogWriter {
 
   /** The segment that takes the next record, null while that must wait. */
   private writableSegment(bytes: number): LogSegment | null {
-    const { segments, allocator, directory } = this.options;
+    const { runtime, segments, allocator, directory } = this.options;
     const active = segments.at(-1) as LogSegment;
     if (active.end + bytes <= active.capacity) return active;
     // A segment is begun only when everything before it is durable: recovery relies on it.
@@ -149,7 +150,7 @@ export class LogWriter {
       baseChain: active.chain,
       startPosition: active.endPosition,
     };
-    const segment = new LogSegment({ directory, header, capacity: spare.capacity });
+    const segment = new LogSegment({ files: runtime.files, directory, header, capacity: spare.capacity });
     // Its header goes out with its first records: until then not even that is durable.
     segment.durableEnd = 0;
     this.unwrittenHeader = encodeSegmentHeader(header);
@@ -188,7 +189,7 @@ export class LogWriter {
       offset,
       endOffset: segment.end,
       last: segment.last,
-      startedMs: performance.now(),
+      startedMs: this.options.runtime.nowMs(),
       done: false,
     };
     return { group, buffers: bytes <= joinBytesMax ? [Buffer.concat(buffers)] : buffers };
@@ -198,7 +199,7 @@ export class LogWriter {
     const whole = buffers.length === 1 ? (buffers[0] as Buffer) : Buffer.concat(buffers);
     try {
       for (let written = 0; written < whole.length; ) {
-        written += fs.writeSync(group.segment.fd, whole, written, whole.length - written, group.offset + written);
+        written += group.segment.handle.writeSync(whole, written, group.offset + written);
       }
     } catch (error) {
       this.fail(toError(error));
@@ -223,14 +224,14 @@ export class LogWriter {
     };
     if (from === 0) this.inFlight += 1;
     const only = buffers[0];
-    if (buffers.length === 1 && only !== undefined)
-      fs.write(group.segment.fd, only, 0, only.length, group.offset + from, finished);
-    else fs.writev(group.segment.fd, buffers, group.offset + from, finished);
+    const { handle } = group.segment;
+    if (buffers.length === 1 && only !== undefined) handle.write(only, group.offset + from, finished);
+    else handle.writev(buffers, group.offset + from, finished);
   }
 
   private written(group: WriteGroup): void {
     if (this.hasFailed) return;
-    this.gauge.record(performance.now() - group.startedMs);
+    this.gauge.record(this.options.runtime.nowMs() - group.startedMs);
     group.done = true;
     let through: Zxid | null = null;
     // A write that overtook an older one becomes durable with it, never before.

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory, zxid } from '../../test/support/log-harness.js';
 import { type EnsembleId, epochMax, toEpoch, toServerId } from '../shared/ids.js';
 import { decodeManifest, encodeManifest, type Manifest, ManifestFile, newManifest, readManifest } from './manifest.js';
+import { nodeFileSystem } from './node-file-system.js';
 
 const directories: string[] = [];
 
@@ -63,7 +64,7 @@ describe('the manifest', () => {
   it('of a newer format is refused as such', async () => {
     const directory = await newDirectory();
     await writeFile(path.join(directory, 'manifest'), encodeManifest(sample).replace('manifest 1', 'manifest 2'));
-    await expect(readManifest(directory)).rejects.toThrow(
+    await expect(readManifest(nodeFileSystem, directory)).rejects.toThrow(
       `Cannot open data directory "${directory}": the manifest cannot be used: format version is 2, expected 1 (written by a newer zabtree)`,
     );
   });
@@ -71,26 +72,26 @@ describe('the manifest', () => {
   it('of another kind or damaged is refused as such', async () => {
     const directory = await newDirectory();
     await writeFile(path.join(directory, 'manifest'), 'hello');
-    await expect(readManifest(directory)).rejects.toThrow('it is damaged (not a zabtree manifest)');
+    await expect(readManifest(nodeFileSystem, directory)).rejects.toThrow('it is damaged (not a zabtree manifest)');
     await writeFile(path.join(directory, 'manifest'), encodeManifest(sample).replace('"boot": 7', '"boot": 8'));
-    await expect(readManifest(directory)).rejects.toThrow('it is damaged (checksum does not match)');
+    await expect(readManifest(nodeFileSystem, directory)).rejects.toThrow('it is damaged (checksum does not match)');
   });
 
   it('takes changes one after the other, each seeing the one before', async () => {
     const directory = await newDirectory();
-    const file = new ManifestFile(directory, sample);
+    const file = new ManifestFile(nodeFileSystem, directory, sample);
     const changes = Array.from({ length: 20 }, () =>
       file.update((current) => ({ ...current, boot: current.boot + 1 })),
     );
     await Promise.all(changes);
     expect(file.current.boot).toBe(27);
-    expect((await readManifest(directory))?.boot).toBe(27);
+    expect((await readManifest(nodeFileSystem, directory))?.boot).toBe(27);
     expect(await readdir(directory)).toEqual(['manifest']);
   });
 
   it('keeps what it was when a change fails, and takes the next one', async () => {
     const directory = await newDirectory();
-    const file = new ManifestFile(directory, sample);
+    const file = new ManifestFile(nodeFileSystem, directory, sample);
     await file.update((current) => current);
     const before = await readFile(path.join(directory, 'manifest'), 'utf8');
     const failing = file.update(() => {
@@ -100,6 +101,6 @@ describe('the manifest', () => {
     await expect(failing).rejects.toThrow('no');
     expect(before).toBe(encodeManifest(sample));
     await next;
-    expect((await readManifest(directory))?.boot).toBe(100);
+    expect((await readManifest(nodeFileSystem, directory))?.boot).toBe(100);
   });
 });

@@ -1,13 +1,13 @@
 // The manifest: who a data directory belongs to, what its node has promised, and which tree and log in it are live. One
 // small checked file, replaced atomically and one replacement at a time; it is never changed in place.
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type EnsembleId, type Epoch, epochMax, epochZero, type ServerId, type Zxid, zxidZero } from '../shared/ids.js';
 import type { EpochRecord } from '../zab/effects.js';
 import { decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { errorCodeOf, replaceFile, toError } from './durable-files.js';
+import type { FileSystem } from './file-system.js';
 
 export const manifestFileName = 'manifest';
 const format = { kind: 'manifest', version: 1 };
@@ -61,10 +61,10 @@ export function decodeManifest(text: string): Manifest {
 }
 
 /** The manifest in this directory, null when there is none. */
-export async function readManifest(directory: string): Promise<Manifest | null> {
+export async function readManifest(files: FileSystem, directory: string): Promise<Manifest | null> {
   let text: string;
   try {
-    text = await readFile(path.join(directory, manifestFileName), 'utf8');
+    text = await files.readText(path.join(directory, manifestFileName));
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return null;
     throw new DataDirectoryError(directory, `the manifest cannot be read: ${toError(error).message}`, { cause: error });
@@ -78,11 +78,13 @@ export async function readManifest(directory: string): Promise<Manifest | null> 
 
 /** Replaces the manifest of one directory, one change after the other. */
 export class ManifestFile {
+  private readonly files: FileSystem;
   private readonly directory: string;
   private durable: Manifest;
   private queue: Promise<unknown> = Promise.resolve();
 
-  constructor(directory: string, durable: Manifest) {
+  constructor(files: FileSystem, directory: string, durable: Manifest) {
+    this.files = files;
     this.directory = directory;
     this.durable = durable;
   }
@@ -96,7 +98,7 @@ export class ManifestFile {
   update(change: (manifest: Manifest) => Manifest): Promise<void> {
     const result = this.queue.then(async () => {
       const next = change(this.durable);
-      await replaceFile(path.join(this.directory, manifestFileName), encodeManifest(next));
+      await replaceFile(this.files, path.join(this.directory, manifestFileName), encodeManifest(next));
       this.durable = next;
     });
     // The one who asked hears of a failure; those behind it go on.

@@ -10,6 +10,7 @@ import type { EpochRecord } from '../zab/effects.js';
 import { LmdbTreeStoreOpener } from './lmdb-tree-store.js';
 import { encodeManifest, type Manifest, readManifest } from './manifest.js';
 import { MemoryTreeDisk } from './memory-tree-store.js';
+import { nodeRuntime } from './node-runtime.js';
 import { claimDirectory, type FileNodeStorage, type NodeStorageOptions, openNodeStorage } from './node-storage.js';
 import type { TreeStoreOpener } from './tree-store-opener.js';
 
@@ -46,6 +47,7 @@ async function newPlace(trees: TreeStoreOpener = new MemoryTreeDisk({ scheduler 
 
 function optionsOf(place: Place, id?: number): NodeStorageOptions {
   return {
+    runtime: nodeRuntime,
     directory: place.directory,
     serverId: id === undefined ? serverId : toServerId(id),
     treeStores: place.trees,
@@ -129,7 +131,7 @@ async function appendThrough(storage: FileNodeStorage, epoch: number, counters: 
 
 /** Rewrites the manifest in place, as no crash could. */
 async function tamper(place: Place, change: (manifest: Manifest) => Manifest): Promise<void> {
-  const manifest = await readManifest(place.directory);
+  const manifest = await readManifest(nodeRuntime.files, place.directory);
   if (manifest === null) throw new Error('no manifest');
   await writeFile(path.join(place.directory, 'manifest'), encodeManifest(change(manifest)));
 }
@@ -143,18 +145,18 @@ describe('claimDirectory', () => {
     const place = await newPlace();
     const root = path.dirname(place.directory);
     const deep = path.join(root, 'a', 'b', 'c');
-    await (await claimDirectory(deep)).release();
+    await (await claimDirectory(deep, nodeRuntime)).release();
     expect(await readdir(root)).toEqual([]);
     await mkdir(path.dirname(deep), { recursive: true });
-    await (await claimDirectory(deep)).release();
+    await (await claimDirectory(deep, nodeRuntime)).release();
     expect(await readdir(path.join(root, 'a'))).toEqual(['b']);
-    await (await claimDirectory(path.dirname(deep))).release();
+    await (await claimDirectory(path.dirname(deep), nodeRuntime)).release();
     expect(await readdir(path.join(root, 'a'))).toEqual(['b']);
   });
 
   it('given up again, leaves what somebody else has put there meanwhile', async () => {
     const place = await newPlace();
-    const claim = await claimDirectory(place.directory);
+    const claim = await claimDirectory(place.directory, nodeRuntime);
     await writeFile(path.join(place.directory, 'notes.txt'), '');
     await claim.release();
     expect(await readdir(place.directory)).toEqual(['notes.txt']);
@@ -162,12 +164,12 @@ describe('claimDirectory', () => {
 
   it('keeps everybody else out before anything is opened, and writes nothing', async () => {
     const place = await newPlace();
-    const claim = await claimDirectory(place.directory);
-    await expect(claimDirectory(place.directory)).rejects.toThrow('is using it');
+    const claim = await claimDirectory(place.directory, nodeRuntime);
+    await expect(claimDirectory(place.directory, nodeRuntime)).rejects.toThrow('is using it');
     await expect(openAt(place)).rejects.toThrow('is using it');
     expect((await readdir(place.directory)).filter((name) => !name.startsWith('lock-'))).toEqual([]);
     open.push(await claim.open(optionsOf(place)));
-    await expect(claimDirectory(place.directory)).rejects.toThrow('is using it');
+    await expect(claimDirectory(place.directory, nodeRuntime)).rejects.toThrow('is using it');
   });
 });
 
@@ -258,7 +260,7 @@ describe('openNodeStorage', () => {
       [(manifest) => ({ ...manifest, log: 'log-000009' }), 'its manifest names "log-000009", which is missing'],
       [(manifest) => ({ ...manifest, tree: 'tree-000009' }), 'its manifest names "tree-000009", which is missing'],
     ];
-    const intact = await readManifest(place.directory);
+    const intact = await readManifest(nodeRuntime.files, place.directory);
     const kept = path.join(path.dirname(place.directory), 'kept');
     await cp(place.directory, kept, { recursive: true });
     for (const [change, message] of refusals) {

@@ -15,17 +15,17 @@ import {
   removeMadeDirectories,
   removeTree,
 } from './data-directory.js';
-import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { isOutOfSpace, removeDurably, settle, toError, UncertainReplacementError } from './durable-files.js';
 import type { ManifestFile } from './manifest.js';
 import { closeStore, type InstalledSnapshot, SnapshotInstallation } from './snapshot-installation.js';
+import type { DirectoryLock, StorageRuntime } from './storage-runtime.js';
 import type { OpenedTreeStore } from './tree-store-opener.js';
 
 export type NodeStorageOptions = DataDirectoryOptions;
 
 /** Locks, verifies and opens a data directory, making it when it is empty. Throws DataDirectoryError. */
 export async function openNodeStorage(options: NodeStorageOptions): Promise<FileNodeStorage> {
-  const claim = await claimDirectory(options.directory);
+  const claim = await claimDirectory(options.directory, options.runtime);
   try {
     return await claim.open(options);
   } catch (error) {
@@ -43,14 +43,14 @@ export interface DirectoryClaim {
 }
 
 /** Locks a directory, making it when it is missing. Throws DataDirectoryError. */
-export async function claimDirectory(directory: string): Promise<DirectoryClaim> {
-  const made = await ensureDirectory(directory);
+export async function claimDirectory(directory: string, runtime: StorageRuntime): Promise<DirectoryClaim> {
+  const made = await ensureDirectory(runtime.files, directory);
   const takeBack = async (): Promise<void> => {
-    if (made !== undefined) await removeMadeDirectories(directory, made);
+    if (made !== undefined) await removeMadeDirectories(runtime.files, directory, made);
   };
   let lock: DirectoryLock;
   try {
-    lock = await lockDirectory(directory);
+    lock = await runtime.lock(directory);
   } catch (error) {
     await takeBack();
     throw error;
@@ -79,7 +79,7 @@ export class FileNodeStorage implements NodeStorage {
   private handler: CommitLogHandler | null = null;
   private closing = false;
   /** Set while the disk is too full for the record. */
-  private persistRetry: NodeJS.Timeout | null = null;
+  private cancelPersistRetry: (() => void) | null = null;
   /** Removals of directories that are live no more, and installations under way. */
   private readonly background = new Set<Promise<unknown>>();
 
@@ -138,7 +138,7 @@ export class FileNodeStorage implements NodeStorage {
         });
         // Its failure is the caller's to hear.
         this.track(outcome.catch(() => undefined));
-        settle(outcome, (error) => {
+        settle(this.options.runtime, outcome, (error) => {
           if (error instanceof UncertainReplacementError) this.handler?.failed(error);
           done(error);
         });
@@ -154,8 +154,8 @@ export class FileNodeStorage implements NodeStorage {
   close(done: () => void): void {
     assert(!this.closing, `Cannot close storage ${this.options.directory}: it is being closed already`);
     this.closing = true;
-    if (this.persistRetry !== null) clearTimeout(this.persistRetry);
-    settle(this.shutDown(), (error) => {
+    this.cancelPersistRetry?.();
+    settle(this.options.runtime, this.shutDown(), (error) => {
       if (error !== null) throw error;
       done();
     });
@@ -163,7 +163,7 @@ export class FileNodeStorage implements NodeStorage {
 
   private replaceRecord(record: EpochRecord, done: (error: Error | null) => void, again: boolean): void {
     const update = this.manifest.update((manifest) => ({ ...manifest, record }));
-    settle(update, (error) => {
+    settle(this.options.runtime, update, (error) => {
       if (error instanceof UncertainReplacementError) this.handler?.failed(error);
       if (!isOutOfSpace(error)) {
         done(error);
@@ -171,7 +171,8 @@ export class FileNodeStorage implements NodeStorage {
       }
       if (!again) this.options.warn('the disk is full: this node takes no part until the manifest can be written');
       if (this.closing) return;
-      this.persistRetry = setTimeout(() => this.replaceRecord(record, done, true), this.options.fullDiskRetryMs);
+      const { runtime, fullDiskRetryMs } = this.options;
+      this.cancelPersistRetry = runtime.after(fullDiskRetryMs, () => this.replaceRecord(record, done, true));
     });
   }
 
@@ -203,8 +204,8 @@ export class FileNodeStorage implements NodeStorage {
     await closeLog(old.log);
     const error = await closeStore(old.store);
     if (error !== null) throw error;
-    await removeTree(this.options.treeStores, path.join(this.options.directory, names.tree));
-    await removeDurably(path.join(this.options.directory, names.log));
+    await removeTree(this.options, path.join(this.options.directory, names.tree));
+    await removeDurably(this.options.runtime.files, path.join(this.options.directory, names.log));
   }
 
   /** Lets `close` wait for it. What cannot be removed now is removed at the next boot. */

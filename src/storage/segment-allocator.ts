@@ -1,10 +1,11 @@
 // Prepares the next segment of the log in the background: a file of zeros, fully allocated and synced, so that an append
 // never allocates space and never changes a file's size. A full disk shows here, where it is harmless, and is retried.
 
-import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { fillZeros, isOutOfSpace, syncDirectory, toError } from './durable-files.js';
+import { fillZeros, isOutOfSpace, toError } from './durable-files.js';
+import type { FileSystem } from './file-system.js';
 import { segmentFileName } from './log-segment.js';
+import type { StorageRuntime } from './storage-runtime.js';
 
 export interface SpareSegment {
   readonly file: string;
@@ -13,6 +14,7 @@ export interface SpareSegment {
 }
 
 export interface SegmentAllocatorOptions {
+  readonly runtime: StorageRuntime;
   readonly directory: string;
   /** Size of a segment, unless a single record needs more. */
   readonly segmentBytes: number;
@@ -26,13 +28,14 @@ export interface SegmentAllocatorOptions {
 
 /** Creates a file of this many zeros, or makes an existing one longer; durable in either case. */
 export async function preallocate(
+  files: FileSystem,
   file: string,
   range: { readonly from: number; readonly to: number },
   pace?: () => void,
 ): Promise<void> {
-  await (await open(file, range.from === 0 ? 'w' : 'r+', 0o644)).close();
-  await fillZeros(file, range, pace);
-  await syncDirectory(path.dirname(file));
+  await (await files.open(file, range.from === 0 ? 'replace' : 'update')).close();
+  await fillZeros(files, file, range, pace);
+  await files.syncDirectory(path.dirname(file));
 }
 
 class AllocatorClosedError extends Error {
@@ -50,7 +53,7 @@ export class SegmentAllocator {
   private working = false;
   private full = false;
   private closed = false;
-  private retryTimer: NodeJS.Timeout | null = null;
+  private cancelRetry: (() => void) | null = null;
   private whenIdle: (() => void)[] = [];
 
   constructor(
@@ -64,7 +67,7 @@ export class SegmentAllocator {
 
   /** Starts preparing a spare unless there is one. */
   prepare(): void {
-    if (this.closed || this.working || this.retryTimer !== null) return;
+    if (this.closed || this.working || this.cancelRetry !== null) return;
     if (this.spare !== null && this.spare.capacity >= this.wantedBytes) return;
     this.working = true;
     const target = this.spare ??
@@ -78,8 +81,9 @@ export class SegmentAllocator {
     const pace = (): void => {
       if (this.closed) throw new AllocatorClosedError('the log is being closed');
     };
-    preallocate(target.file, { from: target.capacity, to: capacity }, pace).then(
-      () => setImmediate(() => this.prepared({ ...target, capacity })),
+    const { runtime } = this.options;
+    preallocate(runtime.files, target.file, { from: target.capacity, to: capacity }, pace).then(
+      () => runtime.defer(() => this.prepared({ ...target, capacity })),
       (error: unknown) => this.giveBack(target, toError(error)),
     );
   }
@@ -100,10 +104,10 @@ export class SegmentAllocator {
 
   close(done: () => void): void {
     this.closed = true;
-    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
-    this.retryTimer = null;
+    this.cancelRetry?.();
+    this.cancelRetry = null;
     if (this.working) this.whenIdle.push(done);
-    else setImmediate(done);
+    else this.options.runtime.defer(done);
   }
 
   private prepared(spare: SpareSegment): void {
@@ -118,10 +122,11 @@ export class SegmentAllocator {
   /** Leaves no half-filled file behind: its blocks may be what the tree needs for the flush that frees log segments. */
   private giveBack(target: SpareSegment, error: Error): void {
     this.spare = null;
+    const { runtime } = this.options;
     const outcome = (removal: Error | null): void => {
-      setImmediate(() => this.notPrepared(removal ?? error));
+      runtime.defer(() => this.notPrepared(removal ?? error));
     };
-    rm(target.file, { force: true }).then(
+    runtime.files.remove(target.file).then(
       () => outcome(null),
       (removal: unknown) => outcome(toError(removal)),
     );
@@ -134,11 +139,10 @@ export class SegmentAllocator {
       this.options.failed(error);
       return;
     }
-    this.retryTimer = setTimeout(() => {
-      this.retryTimer = null;
+    this.cancelRetry = this.options.runtime.after(this.options.retryMs, () => {
+      this.cancelRetry = null;
       this.prepare();
-    }, this.options.retryMs);
-    this.retryTimer.unref();
+    });
     this.setFull(true);
   }
 

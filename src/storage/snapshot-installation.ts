@@ -1,14 +1,13 @@
 // One snapshot on its way in: fills a fresh tree beside the live one and allocates an empty log for it. Until the manifest
 // names them they count for nothing, and whoever gives up removes them.
 
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Bytes } from '../shared/bytes.js';
 import { formatZxid, type Zxid } from '../shared/ids.js';
 import type { TreeMeta } from '../tree/store.js';
 import { type AllocatedLog, allocateLog, baseLog, type CommitLogOptions, FileCommitLog } from './commit-log.js';
 import { logName, removeTree, treeName } from './data-directory.js';
-import { removeDurably, syncDirectory, toError } from './durable-files.js';
+import { removeDurably, toError } from './durable-files.js';
 import type { OpenedTreeStore, TreeStoreOpener } from './tree-store-opener.js';
 
 export interface SnapshotInstallationOptions extends CommitLogOptions {
@@ -42,12 +41,15 @@ export class SnapshotInstallation {
     this.log = logName(options.number);
     this.opened = this.openTree();
     // The log's first segment is filled with zeros while chunks arrive. A failure is told when it is needed.
-    this.allocated = allocateLog(this.pathOf(this.log), options.segmentBytes).catch(toError);
+    this.allocated = allocateLog(this.pathOf(this.log), options).catch(toError);
   }
 
   write(chunk: Bytes, done: (error: Error | null) => void): void {
     if (this.opened.type === 'open') this.opened.store.writeImage(chunk, done);
-    else setImmediate(done, this.opened.error);
+    else {
+      const { error } = this.opened;
+      this.options.runtime.defer(() => done(error));
+    }
   }
 
   /** Everything durable and open, ready for the manifest to name it. `local`: the node-local space to take over. */
@@ -64,8 +66,8 @@ export class SnapshotInstallation {
     }
     await importLocal(store, local());
     // The store syncs its files, not their names.
-    await syncDirectory(this.pathOf(this.tree));
-    await baseLog(allocated, zxid);
+    await this.options.runtime.files.syncDirectory(this.pathOf(this.tree));
+    await baseLog(this.options.runtime, allocated, zxid);
     const commitLog = await FileCommitLog.open(allocated.directory, this.options);
     return { tree: this.tree, log: this.log, store, commitLog };
   }
@@ -75,13 +77,13 @@ export class SnapshotInstallation {
     await this.allocated;
     const error = this.opened.type === 'open' ? await closeStore(this.opened.store) : null;
     if (error !== null) throw error;
-    await removeTree(this.options.treeStores, this.pathOf(this.tree));
-    await removeDurably(this.pathOf(this.log));
+    await removeTree(this.options, this.pathOf(this.tree));
+    await removeDurably(this.options.runtime.files, this.pathOf(this.log));
   }
 
   private openTree(): Opened {
     try {
-      mkdirSync(this.pathOf(this.tree));
+      this.options.runtime.files.makeDirectorySync(this.pathOf(this.tree));
       return { type: 'open', store: this.options.treeStores.open(this.pathOf(this.tree)) };
     } catch (error) {
       return { type: 'failed', error: toError(error) };

@@ -6,7 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { toEpoch, type Zxid, zxidOf, zxidZero } from '../../src/shared/ids.js';
-import { allocateLog, baseLog, FileCommitLog } from '../../src/storage/commit-log.js';
+import { allocateLog, baseLog, type CommitLogOptions, FileCommitLog } from '../../src/storage/commit-log.js';
+import { nodeRuntime } from '../../src/storage/node-runtime.js';
 import type { Batch } from '../../src/zab/messages.js';
 
 export function zxid(epoch: number, counter: number): Zxid {
@@ -51,7 +52,7 @@ export class LogHarness {
     options: { readonly segmentBytes?: number; readonly base?: Zxid; readonly root?: string } = {},
   ): Promise<LogHarness> {
     const harness = new LogHarness(options.root ?? (await temporaryDirectory()), options.segmentBytes ?? 8192);
-    await baseLog(await allocateLog(harness.directory, harness.segmentBytes), options.base ?? zxidZero);
+    await baseLog(nodeRuntime, await allocateLog(harness.directory, harness.options), options.base ?? zxidZero);
     await harness.open();
     return harness;
   }
@@ -65,13 +66,17 @@ export class LogHarness {
     return path.join(this.root, 'log');
   }
 
+  private get options(): CommitLogOptions {
+    return { runtime: nodeRuntime, segmentBytes: this.segmentBytes, fullDiskRetryMs: 10 };
+  }
+
   get log(): FileCommitLog {
     if (this.opened === null) throw new Error('the log is not open');
     return this.opened;
   }
 
   async open(): Promise<FileCommitLog> {
-    const log = await FileCommitLog.open(this.directory, { segmentBytes: this.segmentBytes, fullDiskRetryMs: 10 });
+    const log = await FileCommitLog.open(this.directory, this.options);
     this.opened = log;
     log.start({
       durable: (through) => {
