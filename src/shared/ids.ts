@@ -26,6 +26,8 @@ const counterSpan = 2 ** 32;
 export const epochMax = 2 ** 21 - 1;
 /** Greatest counter inside one epoch; the leader moves to a new epoch before it is passed. */
 export const counterMax = counterSpan - 1;
+/** Counters kept free at the end of an epoch, so that the largest batch always fits. */
+export const counterReserve = 2 ** 16;
 
 export const zxidZero = 0 as Zxid;
 export const epochZero = 0 as Epoch;

@@ -1,21 +1,12 @@
 // Discovery (zab.md): who counts, when a leader may choose its epoch, as what it takes a follower in, and what a follower
 // makes of the offer. Decides only; sends and writes nothing.
 
-import { type EnsembleId, type Epoch, epochMax, type ServerId, type Zxid } from '../shared/ids.js';
+import { type EnsembleId, type Epoch, epochMax, epochOf, type ServerId, type Zxid } from '../shared/ids.js';
 import type { EpochRecord } from './effects.js';
 import { endsAreSound } from './history.js';
 import type { Admission } from './messages.js';
 import type { AckEpoch, Follower, FollowerInfo, LeaderInfo, Leading, ZabState } from './state.js';
-
-/** A node is a voter of its ensemble if it has an id and has not lost its disk since it last was one. */
-export function isVoter(record: Pick<EpochRecord, 'ensembleId' | 'probation'>): boolean {
-  return record.ensembleId !== null && !record.probation;
-}
-
-/** Nothing that this node ever did can have committed anything: it may take part in forming a new ensemble. */
-export function mayForm(record: Pick<EpochRecord, 'currentEpoch'>): boolean {
-  return record.currentEpoch === 0;
-}
+import { isVoter, isVoterOf, mayForm } from './voters.js';
 
 /** Order of histories: currentEpoch, then the end of the log. */
 export function isHistoryAhead(
@@ -29,7 +20,7 @@ export function isHistoryAhead(
 export function infoDefect(info: FollowerInfo): string | undefined {
   if (info.currentEpoch > info.acceptedEpoch) return 'its current epoch is above its accepted one';
   if (info.acceptedEpoch >= epochMax) return 'its epoch leaves no room for another';
-  if (Math.floor(info.lastZxid / 2 ** 32) > info.acceptedEpoch) return 'its log is above its accepted epoch';
+  if (epochOf(info.lastZxid) > info.acceptedEpoch) return 'its log is above its accepted epoch';
   return undefined;
 }
 
@@ -85,7 +76,7 @@ function hasVoters(state: ZabState, leading: Leading): boolean {
   if (!isVoter(state.record)) return false;
   let voters = 1;
   for (const { info } of leading.followers.values()) {
-    if (info !== null && isVoter(info) && info.ensembleId === state.record.ensembleId) voters++;
+    if (info !== null && isVoterOf(info, state.record.ensembleId)) voters++;
   }
   return voters >= state.quorum;
 }

@@ -2,21 +2,15 @@
 // rests on it. Works on the state of a node that looks for a leader, and answers for one that does not.
 
 import { type EnsembleId, type Epoch, epochZero, type ServerId } from '../shared/ids.js';
-import { isVoter, mayForm } from './discovery.js';
+import { compareBallots } from './ballot.js';
 import type { ZabEffect } from './effects.js';
 import type { Ballot, ElectionMessage } from './messages.js';
 import { note } from './roles.js';
 import type { HeardVote, Looking, ZabState } from './state.js';
+import { isVoter, isVoterOf, mayForm } from './voters.js';
 
 /** Rounds above this are no real node's; adopting one could exhaust the counter. */
 const roundMax = 2 ** 48;
-
-/** Greater than 0 if `a` is the better ballot. */
-export function compareBallots(a: Ballot, b: Ballot): number {
-  if (a.epoch !== b.epoch) return a.epoch - b.epoch;
-  if (a.lastZxid !== b.lastZxid) return a.lastZxid - b.lastZxid;
-  return a.serverId - b.serverId;
-}
 
 export function ownBallot(state: ZabState): Ballot {
   return { epoch: state.record.currentEpoch, lastZxid: state.history.durable, serverId: state.self };
@@ -97,14 +91,14 @@ type Standing = Pick<ElectionMessage, 'ensembleId' | 'currentEpoch' | 'probation
 /** Whether this node counts a peer's vote at all: a voter of an ensemble that it may follow, or all are blank. */
 function countsHere(state: ZabState, peer: Standing): boolean {
   if (mayForm(peer) && mayForm(state.record)) return true;
-  return isVoter(peer) && (peer.ensembleId === state.record.ensembleId || mayForm(state.record));
+  return isVoterOf(peer, state.record.ensembleId) || (isVoter(peer) && mayForm(state.record));
 }
 
 /** Whether the peer counts this node's vote: the same question asked from there. */
 function countsThere(state: ZabState, peer: Standing): boolean {
   const { record } = state;
   if (mayForm(peer) && mayForm(record)) return true;
-  return isVoter(record) && (peer.ensembleId === record.ensembleId || mayForm(peer));
+  return isVoterOf(record, peer.ensembleId) || (isVoter(record) && mayForm(peer));
 }
 
 export function receiveDatagram(state: ZabState, from: ServerId, message: ElectionMessage, out: ZabEffect[]): void {
@@ -206,12 +200,12 @@ function evaluate(state: ZabState, looking: Looking): void {
 function supportFor(state: ZabState, looking: Looking, vote: Ballot): number {
   const candidate = vote.serverId === state.self ? state.record : looking.heard.get(vote.serverId);
   const ensembleId = candidate?.ensembleId ?? null;
-  let voters = isVoter(state.record) && state.record.ensembleId === ensembleId ? 1 : 0;
+  let voters = isVoterOf(state.record, ensembleId) ? 1 : 0;
   let blanks = mayForm(state.record) && vote.epoch === epochZero ? 1 : 0;
   const forming = blanks === 1;
   for (const heard of looking.heard.values()) {
     if (heard.round !== looking.round || !sameBallot(heard.vote, vote)) continue;
-    if (isVoter(heard) && heard.ensembleId === ensembleId) voters++;
+    if (isVoterOf(heard, ensembleId)) voters++;
     if (forming && mayForm(heard)) blanks++;
   }
   return Math.max(voters, blanks);

@@ -7,7 +7,8 @@ import { deliverCommitted } from './broadcast.js';
 import { judgeOffer } from './discovery.js';
 import type { ZabEffect } from './effects.js';
 import { demote } from './election.js';
-import { appendBatch, isDrained, positionOf, recentEpochEnds } from './history.js';
+import { acknowledgedEnd, intakeOf, isInOrder, mayAcknowledge, mayAdopt } from './follower-rules.js';
+import { appendBatch, isDrained, recentEpochEnds } from './history.js';
 import type { Batch, LeaderMessage, PeerMessage } from './messages.js';
 import { lookAgain, note, persist, send, tellRole } from './roles.js';
 import type { Continuation, Following, LeaderInfo, ZabState } from './state.js';
@@ -96,8 +97,6 @@ function hold(state: ZabState, following: Following, message: LeaderMessage): vo
     abandon(state, 'too much waits for the log to be truncated');
 }
 
-type Advance = Exclude<LeaderMessage, { readonly type: 'ping' | 'leaderInfo' }>;
-
 function advance(state: ZabState, following: Following, message: LeaderMessage, out: ZabEffect[]): void {
   if (message.type === 'ping' || message.type === 'leaderInfo') return;
   if (!isInOrder(following, message)) {
@@ -134,21 +133,6 @@ function advance(state: ZabState, following: Following, message: LeaderMessage, 
       learnCommitted(state, following, message.committed, out);
       return;
   }
-}
-
-/** Every message of an advancing leader and the phases in which it may come. */
-const phasesOf: Readonly<Record<Advance['type'], readonly Following['phase'][]>> = {
-  truncate: ['synchronizing'],
-  snapshot: ['synchronizing'],
-  proposal: ['synchronizing', 'adopting', 'synchronized', 'upToDate'],
-  newLeader: ['synchronizing'],
-  upToDate: ['synchronized'],
-  commit: ['synchronized', 'upToDate'],
-};
-
-function isInOrder(following: Following, message: Advance): boolean {
-  if ((message.type === 'truncate' || message.type === 'snapshot') && following.syncBegun) return false;
-  return phasesOf[message.type].includes(following.phase);
 }
 
 function receiveOffer(state: ZabState, following: Following, offer: LeaderInfo, out: ZabEffect[]): void {
@@ -190,7 +174,7 @@ export function continueFollowing(state: ZabState, following: Following, then: C
     case 'acknowledgeNewLeader':
       following.phase = 'synchronized';
       following.acknowledged = history.durable;
-      tell(following, { type: 'ackNewLeader', epoch: following.epoch, durable: history.durable }, out);
+      tell(following, { type: 'ackNewLeader', epoch: following.epoch, durable: acknowledgedEnd(history) }, out);
       return;
     case 'announceVoter':
       tell(following, { type: 'voterReady', epoch: following.epoch }, out);
@@ -240,18 +224,13 @@ export function resumeFollowing(state: ZabState, following: Following, installed
 }
 
 function receiveProposal(state: ZabState, following: Following, batch: Batch, committed: Zxid, out: ZabEffect[]): void {
-  const position = positionOf(state.history.last, batch);
-  const tolerated = position === 'duplicate' && following.phase !== 'synchronizing';
-  const ofLaterEpoch = Math.floor(batch.last / 2 ** 32) > following.epoch;
-  if (following.snapshotOnly || ofLaterEpoch || (position !== 'next' && !tolerated)) {
-    abandon(
-      state,
-      `proposal ${formatZxid(batch.first)} does not follow ${formatZxid(state.history.last)} (${position})`,
-    );
+  const intake = intakeOf(state.history, following, batch);
+  if (intake === 'refuse') {
+    abandon(state, `proposal ${formatZxid(batch.first)} does not follow ${formatZxid(state.history.last)}`);
     return;
   }
   following.syncBegun = true;
-  if (position === 'next') {
+  if (intake === 'append') {
     appendBatch(state.history, batch);
     out.push({ type: 'append', batch });
   }
@@ -260,7 +239,7 @@ function receiveProposal(state: ZabState, following: Following, batch: Batch, co
 
 /** Everything before newLeader is durable: this history is this node's own. */
 function adopt(state: ZabState, following: Following, out: ZabEffect[]): void {
-  if (following.phase !== 'adopting' || state.disk !== null || state.history.durable < following.adoptEnd) return;
+  if (following.phase !== 'adopting' || state.disk !== null || !mayAdopt(state.history, following)) return;
   persist(state, 'acknowledgeNewLeader', { ...state.record, currentEpoch: following.epoch }, out);
 }
 
@@ -270,7 +249,7 @@ export function logGrewDurable(state: ZabState, following: Following, out: ZabEf
     adopt(state, following, out);
     return;
   }
-  if (following.phase !== 'synchronized' && following.phase !== 'upToDate') return;
+  if (!mayAcknowledge(following)) return;
   acknowledge(state, following, out);
   deliverCommitted(state, out);
   beginServing(state, following, out);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { counterMax, type Epoch, type Zxid, zxidOf, zxidZero } from '../shared/ids.js';
+import { type Epoch, type Zxid, zxidOf, zxidZero } from '../shared/ids.js';
 import {
   appendBatch,
   commonPoint,
@@ -8,7 +8,6 @@ import {
   endsAreSound,
   type History,
   markDurable,
-  nextZxidAfter,
   positionOf,
   recentEpochEnds,
   replaceHistory,
@@ -108,12 +107,6 @@ describe('history', () => {
     expect(told).toHaveLength(64);
     expect(told.at(-1)?.last).toBe(at(70, 1));
     expect(endsAreSound(told, at(70, 1))).toBe(true);
-  });
-
-  test('an epoch whose counter is nearly used up takes nothing more', () => {
-    expect(nextZxidAfter(at(3, counterMax - 2 ** 16), 3 as Epoch)).not.toBeNull();
-    expect(nextZxidAfter(at(3, counterMax - 2 ** 16 + 1), 3 as Epoch)).toBeNull();
-    expect(nextZxidAfter(at(3, counterMax), 4 as Epoch)).toBe(at(4, 1));
   });
 });
 

@@ -2,7 +2,7 @@
 // epoch. Never the entries themselves. Batches are the unit: every position here is the end of a batch.
 
 import { assert } from '../shared/assert.js';
-import { counterMax, counterOf, type Epoch, epochOf, formatZxid, type Zxid, zxidZero } from '../shared/ids.js';
+import { counterOf, epochOf, formatZxid, type Zxid, zxidZero } from '../shared/ids.js';
 import type { DurableState } from './events.js';
 import { type Batch, type EpochEnd, epochEndsMax } from './messages.js';
 
@@ -143,13 +143,4 @@ export function endsAreSound(ends: readonly EpochEnd[], last: Zxid): boolean {
     previous = end.epoch;
   }
   return (ends.at(-1)?.last ?? zxidZero) === last;
-}
-
-/** Entries that one epoch may still take, kept free so that the largest batch always fits. */
-const counterReserve = 2 ** 16;
-
-/** First zxid of the next batch of this epoch; null when its counter is nearly used up. */
-export function nextZxidAfter(last: Zxid, epoch: Epoch): Zxid | null {
-  const counter = epochOf(last) === epoch ? counterOf(last) : 0;
-  return counter > counterMax - counterReserve ? null : ((epoch * 2 ** 32 + counter + 1) as Zxid);
 }

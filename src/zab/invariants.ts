@@ -3,9 +3,9 @@
 
 import { assert } from '../shared/assert.js';
 import { type Epoch, epochOf, formatZxid, type ServerId } from '../shared/ids.js';
-import { isVoter } from './discovery.js';
 import type { EpochRecord } from './effects.js';
 import type { ZabState } from './state.js';
+import { isVoter } from './voters.js';
 
 /** Holds between any two steps. */
 export function checkStep(state: ZabState): void {

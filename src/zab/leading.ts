@@ -12,8 +12,6 @@ import {
   hasPromises,
   infoDefect,
   isHistoryAhead,
-  isVoter,
-  mayForm,
   promiseDefect,
 } from './discovery.js';
 import type { ZabEffect } from './effects.js';
@@ -23,6 +21,7 @@ import type { PeerMessage } from './messages.js';
 import { lookAgain, note, persist, send, tellRole } from './roles.js';
 import type { AckEpoch, Continuation, Follower, FollowerInfo, HeldLink, Leading, ZabState } from './state.js';
 import { planSync } from './sync.js';
+import { isVoterOf, mayForm } from './voters.js';
 
 /** The role has just begun; links that were held meanwhile are followers now. */
 export function beginLeading(state: ZabState, leading: Leading, held: Iterable<HeldLink>, out: ZabEffect[]): void {
@@ -166,7 +165,7 @@ function receiveInfo(
 /** A follower that counts, or that belongs to the ensemble which this blank node would join, has the better history. */
 function outranks(state: ZabState, theirs: FollowerInfo): boolean {
   if (mayForm(state.record) && theirs.currentEpoch > 0) return true;
-  if (!isVoter(theirs) || theirs.ensembleId !== state.record.ensembleId) return false;
+  if (!isVoterOf(theirs, state.record.ensembleId)) return false;
   return isHistoryAhead(theirs, { currentEpoch: state.record.currentEpoch, lastZxid: state.history.durable });
 }
 

@@ -2,11 +2,12 @@
 // another member can only be helped by a new epoch. Takes nobody in and sends nothing but notes.
 
 import { hasLiveQuorum, rebuildLinks } from './broadcast.js';
-import { countFollowers, mayForm, missingMembers } from './discovery.js';
+import { countFollowers, missingMembers } from './discovery.js';
 import type { ZabEffect } from './effects.js';
-import { nextZxidAfter } from './history.js';
+import { nextZxidAfter } from './numbering.js';
 import { lookAgain, note } from './roles.js';
 import type { Follower, Leading, ZabState } from './state.js';
+import { mayForm } from './voters.js';
 
 export function drop(leading: Leading, follower: Follower, reason: string, out: ZabEffect[]): void {
   leading.followers.delete(follower.peer);

@@ -1,6 +1,6 @@
 // How a leader brings a follower's log to its own (zab.md, Synchronization). Decides only; sends and writes nothing.
 
-import { type EnsembleId, formatZxid, type Zxid, zxidZero } from '../shared/ids.js';
+import { type EnsembleId, epochOf, formatZxid, type Zxid, zxidZero } from '../shared/ids.js';
 import type { SyncPlan } from './effects.js';
 import { commonPoint, type History } from './history.js';
 import { epochEndsMax } from './messages.js';
@@ -51,7 +51,7 @@ function refuse(reason: string): SyncDecision {
 export function truncationObstacle(history: History, delivered: Zxid, to: Zxid): string | undefined {
   if (to < delivered) return `truncation to ${formatZxid(to)} would undo ${formatZxid(delivered)}, which is committed`;
   if (to < history.base || to > history.last) return `truncation to ${formatZxid(to)} lies outside the log`;
-  const end = history.ends.find(({ epoch }) => epoch === Math.floor(to / 2 ** 32));
+  const end = history.ends.find(({ epoch }) => epoch === epochOf(to));
   if (to !== zxidZero && (end === undefined || end.last < to))
     return `truncation to ${formatZxid(to)}, which is not in the log`;
   return undefined;

@@ -18,15 +18,7 @@ import {
   resumeFollowing,
   tickFollowing,
 } from './following.js';
-import {
-  createHistory,
-  isDrained,
-  markDurable,
-  nextZxidAfter,
-  replaceHistory,
-  trimHistory,
-  truncateHistory,
-} from './history.js';
+import { createHistory, isDrained, markDurable, replaceHistory, trimHistory, truncateHistory } from './history.js';
 import { checkStep } from './invariants.js';
 import {
   beginLeading,
@@ -38,6 +30,7 @@ import {
   tickLeading,
 } from './leading.js';
 import type { PeerMessage } from './messages.js';
+import { nextZxidAfter } from './numbering.js';
 import { quorumOf } from './quorum.js';
 import { createFollowing, createLeading, createLooking, lookAgain, note, tellRole } from './roles.js';
 import { type HeldLink, type Looking, limitsOf, type Transition, type ZabOptions, type ZabState } from './state.js';

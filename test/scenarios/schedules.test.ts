@@ -3,8 +3,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/shared/random.js';
-import { isVoter } from '../../src/zab/discovery.js';
 import { describe as describeState } from '../../src/zab/invariants.js';
+import { isVoter } from '../../src/zab/voters.js';
 import type { ZabTiming } from '../../src/zab/zab.js';
 import { Cluster } from './cluster.js';
 
