@@ -9,6 +9,7 @@ import type { Entry } from '../tree/delta.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import { encodeBatch } from '../wire/batch-codec.js';
 import type { Batch } from '../zab/messages.js';
+import { ConfirmedAnswers } from './confirmed-answers.js';
 import { answer, failure, type PendingRequest } from './request.js';
 
 /** What the requests need of the node that they are on. */
@@ -32,10 +33,6 @@ interface Staged {
   readonly result: CommandResult;
 }
 
-interface Conditional extends Staged {
-  readonly confirmation: number;
-}
-
 /** Rough bytes of an entry around its key and value. */
 const entryOverheadBytes = 64;
 
@@ -44,9 +41,7 @@ export class LeaderRequests {
   private readonly limits: Limits;
   private queue = new Fifo<PendingRequest>();
   private staged = new Fifo<Staged>();
-  /** Results that came of no effect: they wait for a commit and for a confirmation of leadership. */
-  private conditional = new Fifo<Conditional>();
-  private confirmed = 0;
+  private readonly unconfirmed = new ConfirmedAnswers();
   private scheduled = false;
   private readonly prepareTask = (): void => {
     this.scheduled = false;
@@ -63,7 +58,7 @@ export class LeaderRequests {
   }
 
   get unanswered(): number {
-    return this.queue.length + this.staged.length + this.conditional.length;
+    return this.queue.length + this.staged.length + this.unconfirmed.length;
   }
 
   submit(request: PendingRequest): void {
@@ -91,25 +86,22 @@ export class LeaderRequests {
       this.staged.shift();
       answer(first.request, first.result);
     }
-    this.releaseConditional(applied);
+    this.unconfirmed.applied(applied);
     this.schedule();
   }
 
   leadershipConfirmed(request: number): void {
-    this.confirmed = request;
-    this.releaseConditional(this.host.tree.appliedZxid);
+    this.unconfirmed.confirmed(request, this.host.tree.appliedZxid);
   }
 
   /** Leadership is lost: what was executed may or may not happen, what was not executed will not. */
   leadershipLost(): void {
-    const { queue, staged, conditional } = this;
+    const { queue, staged } = this;
     this.queue = new Fifo();
     this.staged = new Fifo();
-    this.conditional = new Fifo();
     for (const { request } of staged)
       answer(request, failure('OUTCOME_UNKNOWN', 'leadership was lost before the write was committed'));
-    for (const waiting of conditional)
-      answerUnconfirmed(waiting, 'leadership was lost before the answer was confirmed');
+    this.unconfirmed.leadershipLost();
     for (const request of queue)
       answer(request, failure('NO_QUORUM', 'leadership was lost before the request was executed'));
   }
@@ -120,10 +112,7 @@ export class LeaderRequests {
       if (request.deadlineMs <= nowMs)
         answer(request, failure('TIMEOUT', 'not committed within the deadline; it may still be'));
     }
-    for (const waiting of this.conditional) {
-      if (waiting.request.deadlineMs <= nowMs)
-        answerUnconfirmed(waiting, 'not confirmed by a quorum within the deadline');
-    }
+    this.unconfirmed.expire(nowMs);
     if (this.queue.length === 0) return;
     const kept = new Fifo<PendingRequest>();
     for (const request of this.queue) {
@@ -147,7 +136,7 @@ export class LeaderRequests {
       // Back-pressure of the flush: commands wait in the bounded queue until a flush has ended.
       if (this.host.tree.overlayBytes >= this.limits.overlayBytesMax) return;
       const entries = this.execute(first);
-      this.releaseConditional(this.host.tree.appliedZxid);
+      this.unconfirmed.applied(this.host.tree.appliedZxid);
       if (entries.length === 0) continue;
       const last = (first + entries.length - 1) as Zxid;
       this.host.propose({ first, last, body: encodeBatch(first, entries) });
@@ -185,24 +174,11 @@ export class LeaderRequests {
         this.staged.push({ zxid, request, result: execution.result });
       } else {
         if (confirmation === 0) confirmation = this.host.requestConfirmation();
-        this.conditional.push({ zxid: tree.stagedZxid, request, result: execution.result, confirmation });
+        this.unconfirmed.add({ zxid: tree.stagedZxid, request, result: execution.result, confirmation });
       }
     }
     return entries;
   }
-
-  private releaseConditional(applied: Zxid): void {
-    for (let first = this.conditional.peek(); first !== undefined; first = this.conditional.peek()) {
-      if (first.zxid > applied || first.confirmation > this.confirmed) return;
-      this.conditional.shift();
-      answer(first.request, first.result);
-    }
-  }
-}
-
-/** A refusal that is not confirmed had no effect; the remembered success of a repeated request did. */
-function answerUnconfirmed({ request, result }: Conditional, reason: string): void {
-  answer(request, failure(result.code === 'OK' ? 'OUTCOME_UNKNOWN' : 'NO_QUORUM', reason));
 }
 
 function commandBytes({ command }: CommandEnvelope): number {
