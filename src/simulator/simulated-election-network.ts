@@ -5,7 +5,7 @@ import type { ElectionNetwork } from '../ensemble/ports.js';
 import { assert } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
 import { groupZero, type ServerId } from '../shared/ids.js';
-import { decodeElectionDatagram, encodeElectionDatagram } from '../wire/election-codec.js';
+import { encodeElectionDatagram, readElectionDatagram } from '../wire/election-codec.js';
 import type { ElectionMessage } from '../zab/messages.js';
 import type { NetworkConditions } from './network-conditions.js';
 import type { NodeScheduler } from './virtual-clock.js';
@@ -113,7 +113,8 @@ export class SimulatedElectionNetwork implements ElectionNetwork {
 
   arrived(bytes: Bytes): void {
     if (this.receive === undefined) return;
-    const datagram = decodeElectionDatagram(bytes);
+    const datagram = readElectionDatagram(bytes);
+    if (datagram === undefined) return;
     const last = this.newest.get(datagram.sender);
     if (last !== undefined && last.incarnation === datagram.incarnation && !isNewer(datagram, last)) return;
     this.newest.set(datagram.sender, datagram);

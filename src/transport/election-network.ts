@@ -8,12 +8,11 @@ import { assert } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { ServerId } from '../shared/ids.js';
 import {
-  decodeElectionDatagram,
   type ElectionDatagram,
   type ElectionMessage,
   encodeElectionDatagram,
+  readElectionDatagram,
 } from '../wire/election-codec.js';
-import { WireError } from '../wire/wire-error.js';
 import { clusterKeyOf, derive, equalTags, mac, tagBytes } from './cluster-key.js';
 import { DatagramFreshness } from './datagram-freshness.js';
 import { listenFailure, parseListenAddress, reasonOf } from './listen-address.js';
@@ -145,13 +144,9 @@ export class UdpElectionNetwork implements ElectionNetwork {
         return undefined;
       }
     }
-    try {
-      return decodeElectionDatagram(new Uint8Array(datagram.buffer, datagram.byteOffset + 1, end - 1));
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      this.counters.malformed++;
-      return undefined;
-    }
+    const decoded = readElectionDatagram(new Uint8Array(datagram.buffer, datagram.byteOffset + 1, end - 1));
+    if (decoded === undefined) this.counters.malformed++;
+    return decoded;
   }
 
   /** Is it of this group and membership, and from whom it says? With a cluster key the tag vouches for the sender. */

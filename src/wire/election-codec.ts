@@ -74,6 +74,16 @@ export function decodeElectionDatagram(bytes: Bytes): ElectionDatagram {
   };
 }
 
+/** undefined for anything that is no whole datagram of this protocol version: nothing that arrives may end a listener. */
+export function readElectionDatagram(bytes: Bytes): ElectionDatagram | undefined {
+  try {
+    return decodeElectionDatagram(bytes);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
 function token(text: string): string {
   if (text.length <= tokenLengthMax) return text;
   throw new WireError(`Cannot decode ${what}: a text passes ${tokenLengthMax} characters`);
