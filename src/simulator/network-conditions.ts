@@ -2,6 +2,7 @@
 // messages; every draw comes from one seeded generator.
 
 import type { SeededRandom } from '../shared/random.js';
+import type { Severed } from './partition-shapes.js';
 
 export interface NetworkProfile {
   /** Of every datagram. */
@@ -13,7 +14,13 @@ export interface NetworkProfile {
   /** Now and then one takes much longer. */
   readonly spikeChance: number;
   readonly spikeMs: number;
+  /** Now and then a datagram comes so late that it is of another age, up to `lateMs`. */
+  readonly lateChance: number;
+  readonly lateMs: number;
 }
+
+/** Longest time after which a connection to a machine that was off is reset. */
+const resetLateMs = 120_000;
 
 export const calmNetwork: NetworkProfile = {
   lossChance: 0,
@@ -22,14 +29,18 @@ export const calmNetwork: NetworkProfile = {
   latencyJitterMs: 0.4,
   spikeChance: 0,
   spikeMs: 0,
+  lateChance: 0,
+  lateMs: 0,
 };
 
 export class NetworkConditions {
   profile: NetworkProfile;
   readonly nodes: number;
   private readonly random: SeededRandom;
-  /** blocked[from * nodes + to]: nothing passes in this direction. */
-  private readonly blocked: boolean[];
+  /** severances[from * nodes + to]: faults that each let nothing pass in this direction. */
+  private readonly severances: number[];
+  /** Counts the healings: what was severed before one is open. */
+  private healings = 0;
   /** Called when some direction opens again. */
   onOpened: () => void = () => {};
 
@@ -37,33 +48,33 @@ export class NetworkConditions {
     this.nodes = nodes;
     this.profile = profile;
     this.random = random;
-    this.blocked = new Array<boolean>(nodes * nodes).fill(false);
+    this.severances = new Array<number>(nodes * nodes).fill(0);
   }
 
   isBlocked(from: number, to: number): boolean {
-    return this.blocked[from * this.nodes + to] === true;
+    return this.severances[from * this.nodes + to] !== 0;
   }
 
-  /** Blocks or opens one direction. */
-  setBlocked(from: number, to: number, blocked: boolean): void {
-    const index = from * this.nodes + to;
-    if (this.blocked[index] === blocked) return;
-    this.blocked[index] = blocked;
-    if (!blocked) this.onOpened();
-  }
-
-  /** Nodes with different group numbers cannot reach each other in either direction. */
-  partition(groupOf: (node: number) => number): void {
-    for (let from = 0; from < this.nodes; from++) {
-      for (let to = 0; to < this.nodes; to++) {
-        this.blocked[from * this.nodes + to] = groupOf(from) !== groupOf(to);
-      }
+  /** Severs these directions on top of what is severed. The returned function repairs this, once, and nothing else. */
+  sever(severed: Severed): () => void {
+    const { nodes, healings } = this;
+    const paths: number[] = [];
+    for (let from = 0; from < nodes; from++) {
+      for (let to = 0; to < nodes; to++) if (from !== to && severed(from, to)) paths.push(from * nodes + to);
     }
-    this.onOpened();
+    this.add(paths, 1);
+    let repaired = false;
+    return () => {
+      if (repaired || this.healings !== healings) return;
+      repaired = true;
+      this.add(paths, -1);
+      this.onOpened();
+    };
   }
 
   heal(): void {
-    this.blocked.fill(false);
+    this.healings += 1;
+    this.severances.fill(0);
     this.onOpened();
   }
 
@@ -71,6 +82,13 @@ export class NetworkConditions {
     const { latencyMinMs, latencyJitterMs, spikeChance, spikeMs } = this.profile;
     const delayMs = latencyMinMs + this.random.next() * latencyJitterMs;
     return spikeChance > 0 && this.random.chance(spikeChance) ? delayMs + this.random.next() * spikeMs : delayMs;
+  }
+
+  /** Extra time of a datagram that comes late; 0 for most. Short delays are as likely as long ones ten times as long. */
+  latenessMs(): number {
+    const { lateChance, lateMs } = this.profile;
+    if (lateChance === 0 || !this.random.chance(lateChance)) return 0;
+    return lateMs ** this.random.next();
   }
 
   losesDatagram(): boolean {
@@ -86,6 +104,11 @@ export class NetworkConditions {
     return this.random.next() * 250;
   }
 
+  /** Until a peer of a machine that was off is told so: mostly with its next retransmission, sometimes minutes later. */
+  resetMs(): number {
+    return this.random.chance(0.1) ? this.random.next() * resetLateMs : this.retransmissionMs();
+  }
+
   /** Uniform integer below `bound`, for choices that belong to the network (e.g. how many bytes a cut lets through). */
   below(bound: number): number {
     return this.random.below(bound);
@@ -93,5 +116,9 @@ export class NetworkConditions {
 
   chance(probability: number): boolean {
     return this.random.chance(probability);
+  }
+
+  private add(paths: readonly number[], change: number): void {
+    for (const path of paths) this.severances[path] = (this.severances[path] as number) + change;
   }
 }

@@ -10,18 +10,42 @@ import type { ClockSkew } from './virtual-clock.js';
 
 /** Kinds of faults; a run draws from those that are allowed. */
 export const faultKinds = [
+  /** Two groups that cannot reach each other. */
   'partition',
+  /** One of two groups hears nothing of the other. */
+  'partitionOneWay',
+  /** Two groups that overlap in one node. */
+  'bridge',
+  /** Everybody reaches two neighbours only. */
+  'ring',
   'isolateLeader',
+  /** The leader stands still, isolated. */
   'freezeLeader',
+  /** One direction between two nodes. */
   'blockOneWay',
+  /** A minority is isolated again and again. */
+  'flap',
   'cutLink',
+  /** One direction of a connection holds everything back. */
   'stallLink',
+  /** One side of a connection is gone, and the other is not told. */
+  'halfOpen',
   'crash',
   'crashLeader',
   'crashAll',
+  /** Crashes again and again while it recovers and synchronizes. */
+  'crashLoop',
+  /** Crashes at some step of its next disk operations. */
+  'crashAtStep',
   'machineDown',
   'pause',
+  /** A node's clock jumps forward. */
+  'clockJump',
+  /** A node stands still, and its clock with it. */
+  'suspend',
   'slowDisk',
+  /** No disk operation of a node ends before the stall does. */
+  'diskStall',
   'diskFull',
   'diskError',
   'loseDisk',
@@ -34,6 +58,8 @@ export interface FaultOptions {
   readonly kinds?: readonly FaultKind[];
   /** Share of datagrams lost, 0..1; drawn per seed when undefined. */
   readonly lossChance?: number;
+  /** Of the drawn schedule only the events with these indexes strike; all when undefined. */
+  readonly only?: readonly number[];
 }
 
 export interface DiskProfile {
@@ -41,8 +67,6 @@ export interface DiskProfile {
   readonly delayJitterMs: number;
   readonly spikeChance: number;
   readonly spikeMs: number;
-  /** Of a crash at any one disk operation. */
-  readonly crashChance: number;
 }
 
 export interface RunPlan {
@@ -57,16 +81,23 @@ export interface RunPlan {
   readonly faults: readonly FaultKind[];
   /** Mean time between two faults. */
   readonly faultEveryMs: number;
+  /** Of a fault to last longer than every timeout. */
+  readonly longFaultChance: number;
   /** Nothing strikes before. */
   readonly faultsFromMs: number;
+  /** At the end a quorum is healed first, and has to make progress while the others stay away. */
+  readonly quorumFirst: boolean;
   /** Mean time between two compactions of history; 0 = none. */
   readonly compactEveryMs: number;
 }
 
 export function drawPlan(random: SeededRandom, nodes: number, options: FaultOptions): RunPlan {
   const between = (low: number, high: number): number => low + random.next() * (high - low);
-  const chosen = (options.kinds ?? faultKinds).filter(() => random.chance(0.6));
-  const lossChance = random.chance(0.5) ? between(0, 0.25) : 0;
+  const allowed = options.kinds ?? faultKinds;
+  const lonely = allowed[random.below(Math.max(1, allowed.length))];
+  const some = allowed.filter(() => random.chance(0.6));
+  const chosen = random.chance(0.1) && lonely !== undefined ? [lonely] : some;
+  const lossChance = random.chance(0.5) ? between(0, 0.3) : 0;
   const slow = random.chance(0.3);
   const plan: RunPlan = {
     network: {
@@ -76,13 +107,14 @@ export function drawPlan(random: SeededRandom, nodes: number, options: FaultOpti
       latencyJitterMs: slow ? between(1, 15) : between(0.1, 2),
       spikeChance: random.chance(0.4) ? between(0, 0.02) : 0,
       spikeMs: between(5, 120),
+      lateChance: random.chance(0.3) ? between(0, 0.05) : 0,
+      lateMs: 180_000,
     },
     disk: {
       delayMinMs: between(0.05, 1),
       delayJitterMs: between(0.1, slow ? 10 : 2),
       spikeChance: random.chance(0.3) ? between(0, 0.02) : 0,
       spikeMs: between(5, 100),
-      crashChance: random.chance(0.5) ? between(0, 0.004) : 0,
     },
     skews: Array.from({ length: nodes }, () => ({
       originMs: between(0, 1e6),
@@ -102,7 +134,9 @@ export function drawPlan(random: SeededRandom, nodes: number, options: FaultOpti
     watchers: 2,
     faults: chosen,
     faultEveryMs: between(150, 900),
+    longFaultChance: random.chance(0.5) ? between(0, 0.15) : 0,
     faultsFromMs: random.chance(0.3) ? 0 : between(200, 1000),
+    quorumFirst: random.chance(0.5),
     compactEveryMs: random.chance(0.3) ? between(300, 1500) : 0,
   };
   return plan;

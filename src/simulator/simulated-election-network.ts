@@ -8,7 +8,7 @@ import { groupZero, type ServerId } from '../shared/ids.js';
 import { encodeElectionDatagram, readElectionDatagram } from '../wire/election-codec.js';
 import type { ElectionMessage } from '../zab/messages.js';
 import type { NetworkConditions } from './network-conditions.js';
-import type { NodeScheduler } from './virtual-clock.js';
+import type { NodeScheduler, VirtualClock } from './virtual-clock.js';
 
 /** What orders a node's datagrams: its directory, its boot, its count. */
 export interface DatagramStamp {
@@ -21,6 +21,7 @@ export interface DatagramStamp {
 const membershipHash = '0'.repeat(16);
 
 export interface ElectionFabricOptions {
+  readonly clock: VirtualClock;
   readonly conditions: NetworkConditions;
   readonly serverIds: readonly ServerId[];
   readonly datagramBytesMax: number;
@@ -71,8 +72,18 @@ export class ElectionFabric {
   }
 
   private deliver(target: number, bytes: Bytes): void {
+    const { conditions, clock } = this.options;
     const socket = this.sockets[target];
-    socket?.scheduler.deliver(this.options.conditions.delayMs(), () => socket.arrived(bytes));
+    const latenessMs = conditions.latenessMs();
+    if (latenessMs === 0) {
+      socket?.scheduler.deliver(conditions.delayMs(), () => socket.arrived(bytes));
+      return;
+    }
+    // By then another boot of the node may listen on that port.
+    clock.after(latenessMs, () => {
+      const later = this.sockets[target];
+      later?.scheduler.deliver(0, () => later.arrived(bytes));
+    });
   }
 }
 

@@ -119,6 +119,16 @@ export class LinkEnd {
     other.enqueue({ arriveAtMs: other.nextArrivalMs(), reason: 'connection cut' });
   }
 
+  /** This side gives the connection up; the other is told nothing for so long, and goes on sending into the void. */
+  loseSight(durationMs: number): void {
+    const { other } = this;
+    if (!this.open || other === undefined || !other.open) return;
+    this.retire();
+    this.loseTail();
+    this.host.scheduler.deliver(0, () => this.host.handler?.closed(this.link, 'connection timed out'));
+    this.enqueue({ arriveAtMs: this.nextArrivalMs() + durationMs, reason: 'connection reset' });
+  }
+
   /** Nothing arrives from this side for a while; then everything does, in order. */
   stall(durationMs: number): void {
     this.stalledUntilMs = Math.max(this.stalledUntilMs, this.host.scheduler.trueNowMs() + durationMs);

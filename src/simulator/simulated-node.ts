@@ -43,6 +43,8 @@ export class SimulatedNode {
   /** Disk work takes this many times longer. */
   slowness = 1;
   private failing = false;
+  private stepsToCrash = 0;
+  private crashNow: () => void = () => {};
 
   constructor(parts: {
     readonly world: World;
@@ -124,8 +126,23 @@ export class SimulatedNode {
     this.process?.scheduler.pause(durationMs);
   }
 
-  unpause(): void {
-    if (this.process !== undefined) this.process.scheduler.pausedUntilMs = 0;
+  /** Stands still, and its clock with it. */
+  suspend(durationMs: number): void {
+    this.process?.scheduler.suspend(durationMs);
+  }
+
+  jumpClock(forwardMs: number): void {
+    this.process?.scheduler.jump(forwardMs);
+  }
+
+  get pausedUntilMs(): number {
+    return this.process?.scheduler.pausedUntilMs ?? 0;
+  }
+
+  /** At this step of its disk operations, counted from now over restarts, `crashNow` is called; 0 = at none. */
+  crashAtStep(steps: number, crashNow: () => void): void {
+    this.stepsToCrash = steps;
+    this.crashNow = crashNow;
   }
 
   /** Neither trees nor further log segments find room, or they do again. */
@@ -209,10 +226,9 @@ export class SimulatedNode {
     return {
       alive: () => scheduler.alive,
       crashPoint: () => {
-        if (this.plan.disk.crashChance > 0 && world.faulty && this.random.chance(this.plan.disk.crashChance)) {
-          this.crash(this.random.chance(0.5) ? 'process' : 'machine');
-          world.restartLater(this);
-        }
+        if (this.stepsToCrash === 0) return;
+        this.stepsToCrash -= 1;
+        if (this.stepsToCrash === 0) this.crashNow();
       },
       appending: (batch) => this.appending(batch),
       durable: (through) => {

@@ -3,6 +3,7 @@ import type { PeerNetworkHandler } from '../ensemble/ports.js';
 import { toServerId } from '../shared/ids.js';
 import { SeededRandom } from '../shared/random.js';
 import { calmNetwork, NetworkConditions } from './network-conditions.js';
+import { isolation } from './partition-shapes.js';
 import { PeerFabric, type SimulatedPeerNetwork } from './simulated-peer-network.js';
 import { NodeScheduler, VirtualClock } from './virtual-clock.js';
 
@@ -68,6 +69,21 @@ function sendNumbers(from: SimulatedPeerNetwork, link: number, count: number): v
 }
 
 describe('simulated peer network', () => {
+  it('tells nobody when one side gives a connection up, until that machine refuses it', () => {
+    const w = world();
+    const { from, a, b } = connected(w);
+    const there = w.networks[1] as SimulatedPeerNetwork;
+    there.links()[0]?.loseSight(3_000);
+    w.clock.runUntil(200);
+    expect(b.lines.at(-1)).toBe('closed connection timed out');
+    sendNumbers(from, a.link, 3);
+    w.clock.runUntil(2_000);
+    expect(b.frames).toEqual([]);
+    expect(a.lines.at(-1)).toBe('opened 12 quorum out');
+    w.clock.runUntil(4_000);
+    expect(a.lines.at(-1)).toBe('closed connection reset');
+  });
+
   it('opens both ends and delivers frames in order, however latency varies', () => {
     const w = world();
     const { from, a, b } = connected(w);
@@ -95,7 +111,7 @@ describe('simulated peer network', () => {
   it('holds frames while the path is blocked and delivers them in order afterwards', () => {
     const w = world();
     const { from, a, b } = connected(w);
-    w.conditions.partition((node) => (node === 0 ? 0 : 1));
+    w.conditions.sever(isolation(new Set([0])));
     sendNumbers(from, a.link, 10);
     w.clock.runUntil(400);
     expect(b.frames).toEqual([]);

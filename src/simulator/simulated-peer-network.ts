@@ -47,7 +47,7 @@ export class PeerFabric {
     this.off[node] = false;
     const orphans = this.orphans[node] as LinkEnd[];
     this.orphans[node] = [];
-    for (const end of orphans) end.reset(this.options.conditions.retransmissionMs());
+    for (const end of orphans) end.reset(this.options.conditions.resetMs());
     return host;
   }
 

@@ -7,13 +7,14 @@ import { SeededRandom } from '../shared/random.js';
 import { bytesOf } from './byte-text.js';
 import { excess } from './checkers/boundedness.js';
 import { checkClients } from './checkers/client-checks.js';
-import type { Violation } from './checkers/ensemble-view.js';
+import type { NodeView, Violation } from './checkers/ensemble-view.js';
 import type { InvariantName } from './checkers/invariants.js';
 import { checkTreeContent, checkTreeHistory } from './checkers/tree-content.js';
 import { checkWatch, isCaughtUp } from './checkers/watch-order.js';
 import { Checkpoints } from './checkpoints.js';
 import { ClientHistory } from './client-history.js';
 import { FaultInjector } from './fault-injector.js';
+import { drawSchedule, type FaultEvent } from './fault-schedule.js';
 import { drawPlan, type FaultKind, type FaultOptions, type RunPlan } from './run-plan.js';
 import { type ClientWorld, SimulatedClient } from './simulated-client.js';
 import { SimulatedNode, type StorageMutation } from './simulated-node.js';
@@ -28,6 +29,9 @@ export interface SimulationOptions {
   readonly faults?: FaultOptions;
   /** Keeps lines for a report; a run with the same seed is the same run with and without. */
   readonly verbose?: boolean;
+  /** Fewer of them than drawn. */
+  readonly clientsMax?: number;
+  readonly watchersMax?: number;
   /** Puts something broken between driver and disk, to prove that it is noticed. */
   readonly mutation?: StorageMutation;
 }
@@ -68,6 +72,7 @@ class Simulation {
   private readonly plan: RunPlan;
   private readonly world: World;
   private readonly nodes: readonly SimulatedNode[];
+  private readonly schedule: readonly FaultEvent[];
   private readonly faults: FaultInjector;
   private readonly history = new ClientHistory();
   private readonly clients: readonly SimulatedClient[];
@@ -112,7 +117,16 @@ class Simulation {
           mutation: options.mutation,
         }),
     );
-    this.faults = new FaultInjector(this.world, this.nodes, this.plan, fork());
+    this.schedule = drawSchedule(fork(), {
+      kinds: this.plan.faults,
+      fromMs: this.plan.faultsFromMs,
+      untilMs: options.durationMs,
+      everyMs: this.plan.faultEveryMs,
+      longChance: this.plan.longFaultChance,
+    });
+    const only = options.faults?.only;
+    const events = only === undefined ? this.schedule : this.schedule.filter(({ index }) => only.includes(index));
+    this.faults = new FaultInjector(this.world, this.nodes, this.plan, events);
     const clientWorld: ClientWorld = {
       clock: this.world.clock,
       view: this.world.view,
@@ -121,17 +135,18 @@ class Simulation {
       nodes: options.nodes,
       reach: (node) => this.nodes[node]?.reachable,
     };
+    // All of them take their share of randomness, so that the ones that are kept do the same without the others.
     this.clients = Array.from(
       { length: this.plan.clients },
       (_, index) => new SimulatedClient(clientWorld, (1000 + index) as ClientId, this.plan.client, fork()),
-    );
+    ).slice(0, options.clientsMax);
     this.watchers = Array.from({ length: this.plan.watchers }, (_, index) => {
       const request =
         index === 0
           ? { from: new Uint8Array(0), to: undefined, single: false }
           : { from: bytesOf('k0'), to: undefined, single: true };
       return new SimulatedWatcher(clientWorld, request, fork());
-    });
+    }).slice(0, options.watchersMax);
     this.checkpoints = new Checkpoints(this.world, clientWorld.reach, fork());
     this.observe();
   }
@@ -144,9 +159,11 @@ class Simulation {
     this.checkpoints.start();
     this.faults.start();
     await this.advance(this.options.durationMs);
+    if (this.plan.quorumFirst) await this.proveQuorum();
     this.faults.heal();
     this.compacting = false;
     this.checkpoints.stop();
+    await this.pausesOver();
     await this.demand('progress after healing', livenessBoundMs, () => this.settled());
     for (const client of this.clients) client.stop();
     await this.demand('every request is answered', quietBoundMs, () => this.quiet());
@@ -159,6 +176,25 @@ class Simulation {
     );
     if (!this.broken) this.judge();
     return this.result();
+  }
+
+  /** While the other members stay away, a healed quorum elects, synchronizes and answers a write. */
+  private async proveQuorum(): Promise<void> {
+    const quorum = this.faults.healQuorum(this.random);
+    if (quorum === undefined) return;
+    await this.pausesOver();
+    const names = quorum.map((node) => node.view.index).join(', ');
+    const who = (): string => `the members ${names} are healed`;
+    const led = (): boolean => isLed(quorum.map((node) => node.view));
+    await this.demand('a healed quorum elects a leader', livenessBoundMs, led, who);
+    const before = this.history.operations.length;
+    const written = (): boolean =>
+      this.history.operations.slice(before).some(({ kind, outcome }) => kind !== 'read' && outcome === 'ok');
+    await this.demand('a healed quorum answers a write', quietBoundMs, written, who);
+  }
+
+  private async pausesOver(): Promise<void> {
+    await this.advance(Math.max(0, this.faults.pausedUntilMs() - this.world.clock.nowMs()));
   }
 
   private get broken(): boolean {
@@ -209,17 +245,7 @@ class Simulation {
 
   /** One leader serves, everybody serves behind it in its epoch and is counted again. */
   private settled(): boolean {
-    const { nodes } = this.world.view;
-    const leader = nodes.find((node) => node.serving && node.role === 'leading');
-    if (leader === undefined) return false;
-    return nodes.every(
-      (node) =>
-        node.up &&
-        node.serving &&
-        node.epoch === leader.epoch &&
-        node.counted &&
-        (node === leader || node.leader === leader.serverId),
-    );
+    return isLed(this.world.view.nodes);
   }
 
   /** Clients wait for nothing, and every node has applied everything. */
@@ -302,4 +328,18 @@ class Simulation {
       trace: trace.lines(),
     };
   }
+}
+
+/** One of them leads, and all serve in its epoch and are counted. */
+function isLed(nodes: readonly NodeView[]): boolean {
+  const leader = nodes.find((node) => node.serving && node.role === 'leading');
+  if (leader === undefined) return false;
+  return nodes.every(
+    (node) =>
+      node.up &&
+      node.serving &&
+      node.epoch === leader.epoch &&
+      node.counted &&
+      (node === leader || node.leader === leader.serverId),
+  );
 }

@@ -76,4 +76,30 @@ describe('VirtualClock', () => {
     clock.runUntil(100);
     expect(seen).toEqual([1010, 1020, 1030]);
   });
+
+  it('jumps forward: timers that were due meanwhile run at once, what the world delivers comes as before', () => {
+    const clock = new VirtualClock();
+    const scheduler = new NodeScheduler(clock, 0, { originMs: 100, rate: 2 });
+    const seen: string[] = [];
+    scheduler.after(200, () => seen.push(`late timer at ${clock.nowMs()}`));
+    scheduler.after(50, () => seen.push(`timer at ${clock.nowMs()}`));
+    scheduler.deliver(20, () => seen.push(`frame at ${clock.nowMs()}`));
+    clock.runUntil(10);
+    scheduler.jump(60);
+    expect(scheduler.nowMs()).toBe(100 + 10 * 2 + 60);
+    clock.runUntil(200);
+    expect(seen).toEqual(['timer at 10', 'frame at 20', 'late timer at 70']);
+  });
+
+  it('stands still with a suspended node, whose clock goes on from the same reading', () => {
+    const clock = new VirtualClock();
+    const scheduler = new NodeScheduler(clock, 0, noSkew);
+    const seen: string[] = [];
+    scheduler.after(30, () => seen.push(`timer at ${clock.nowMs()}, reads ${scheduler.nowMs()}`));
+    scheduler.deliver(15, () => seen.push(`frame at ${clock.nowMs()}, reads ${scheduler.nowMs()}`));
+    clock.runUntil(10);
+    scheduler.suspend(1000);
+    clock.runUntil(2000);
+    expect(seen).toEqual(['frame at 1010, reads 10', 'timer at 1030, reads 30']);
+  });
 });

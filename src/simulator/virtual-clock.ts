@@ -8,6 +8,8 @@ interface Entry {
   atMs: number;
   readonly sequence: number;
   readonly owner: NodeScheduler | null;
+  /** Due by the owner's clock, not by true time. */
+  readonly timer: boolean;
   task: (() => void) | null;
 }
 
@@ -30,9 +32,9 @@ export class VirtualClock {
   }
 
   /** Runs the task at `atMs` (not before now). The returned function cancels it. */
-  at(atMs: number, owner: NodeScheduler | null, task: () => void): () => void {
+  at(atMs: number, owner: NodeScheduler | null, task: () => void, timer = false): () => void {
     assert(atMs >= this.now, `Cannot schedule at ${atMs}: now is ${this.now}`);
-    const entry: Entry = { atMs, sequence: this.nextSequence++, owner, task };
+    const entry: Entry = { atMs, sequence: this.nextSequence++, owner, timer, task };
     this.push(entry);
     return () => {
       entry.task = null;
@@ -42,6 +44,15 @@ export class VirtualClock {
   /** Runs the task of the world itself (network, fault plan, workload) after `delayMs`. */
   after(delayMs: number, task: () => void): () => void {
     return this.at(this.now + delayMs, null, task);
+  }
+
+  /** The clock of `owner` has jumped: its timers are due so much later in true time, or earlier, but not before now. */
+  shiftTimers(owner: NodeScheduler, byMs: number): void {
+    for (const entry of this.heap) {
+      if (entry.owner === owner && entry.timer) entry.atMs = Math.max(this.now, entry.atMs + byMs);
+    }
+    // A sorted array is a heap.
+    this.heap.sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
   /** Runs everything that is due up to `untilMs`, or until `stop` says so after a task. Time then stands at `untilMs`. */
@@ -126,7 +137,11 @@ export interface ClockSkew {
   readonly rate: number;
 }
 
-/** One boot of one node: its clock, timers and everything that the world delivers to it. */
+/**
+ * One boot of one node: its clock, timers and everything that the world delivers to it. The clock stands for production's
+ * performance.now(), which never goes back. It may run at another rate, jump forward (a virtual machine that was moved),
+ * and stand still together with the process (a suspended machine).
+ */
 export class NodeScheduler implements Scheduler {
   readonly node: number;
   /** False for ever once the process has crashed or stopped. */
@@ -134,16 +149,18 @@ export class NodeScheduler implements Scheduler {
   /** True time up to which the process is frozen. */
   pausedUntilMs = 0;
   private readonly clock: VirtualClock;
-  private readonly skew: ClockSkew;
+  private readonly rate: number;
+  private originMs: number;
 
   constructor(clock: VirtualClock, node: number, skew: ClockSkew) {
     this.clock = clock;
     this.node = node;
-    this.skew = skew;
+    this.rate = skew.rate;
+    this.originMs = skew.originMs;
   }
 
   nowMs(): number {
-    return this.skew.originMs + this.clock.nowMs() * this.skew.rate;
+    return this.originMs + this.clock.nowMs() * this.rate;
   }
 
   /** True time, for the world around the node; the node itself never sees it. */
@@ -167,7 +184,7 @@ export class NodeScheduler implements Scheduler {
   }
 
   after(delayMs: number, task: () => void): () => void {
-    return this.clock.at(this.clock.nowMs() + Math.max(0, delayMs) / this.skew.rate, this, task);
+    return this.clock.at(this.clock.nowMs() + Math.max(0, delayMs) / this.rate, this, task, true);
   }
 
   /** Runs the task in this process after a delay in true time: arrival of a message, completion of a disk write. */
@@ -178,6 +195,19 @@ export class NodeScheduler implements Scheduler {
   /** Freezes the process (SIGSTOP, a long garbage collection). Its tasks run late, in order. */
   pause(durationMs: number): void {
     this.pausedUntilMs = Math.max(this.pausedUntilMs, this.clock.nowMs() + durationMs);
+  }
+
+  /** The node's clock jumps forward. What its timers waited for has come. */
+  jump(forwardMs: number): void {
+    this.originMs += forwardMs;
+    this.clock.shiftTimers(this, -forwardMs / this.rate);
+  }
+
+  /** Freezes the process and its clock, which goes on from the same reading. */
+  suspend(durationMs: number): void {
+    this.pause(durationMs);
+    this.originMs -= durationMs * this.rate;
+    this.clock.shiftTimers(this, durationMs);
   }
 
   /** Ends the process: none of its tasks runs any more. */

@@ -49,6 +49,7 @@ export class World {
     this.view.nowMs = () => this.clock.nowMs();
     this.conditions = new NetworkConditions(serverIds.length, plan.network, random);
     this.election = new ElectionFabric({
+      clock: this.clock,
       conditions: this.conditions,
       serverIds,
       datagramBytesMax: plan.limits.datagramBytesMax,
@@ -114,9 +115,9 @@ export class World {
   }
 }
 
-/** Nothing can happen to a leader in this run. */
+/** Nothing can happen to a leader in this run: it is never cut off, not even in the end. */
 function mustHoldStill(plan: RunPlan): boolean {
-  return plan.disk.crashChance === 0 && plan.faults.every((kind: string) => kind === 'flap');
+  return !plan.quorumFirst && plan.faults.every((kind) => kind === 'flap');
 }
 
 function describe(message: unknown): string {

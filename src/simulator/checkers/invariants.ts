@@ -53,6 +53,8 @@ export const invariants = {
   'what failed has not happened': { number: 31, checker: 'client-checks' },
   'an answer names its own commit': { number: 31, checker: 'client-checks' },
   'errors fit the request': { number: 31, checker: 'simulated-client' },
+  'a healed quorum elects a leader': { number: 32, checker: 'simulation' },
+  'a healed quorum answers a write': { number: 32, checker: 'simulation' },
   'progress after healing': { number: 32, checker: 'simulation' },
   'every request is answered': { number: 32, checker: 'simulation' },
   'digests are made': { number: 32, checker: 'simulation' },
