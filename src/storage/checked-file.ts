@@ -30,13 +30,21 @@ export function decodeCheckedFile(format: CheckedFileFormat, text: string): Read
   }
   const json = text.slice(lines[0].length);
   if (checksum(json) !== lines[3]) throw new CheckedFileError('it is damaged (checksum does not match)');
-  const content: unknown = JSON.parse(json);
+  const content = parsed(json);
   if (!isObject(content)) throw new CheckedFileError('it is damaged (not an object)');
   return content;
 }
 
 function checksum(json: string): string {
   return crc32(json).toString(16).padStart(8, '0');
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new CheckedFileError('it is damaged (not JSON)', { cause });
+  }
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

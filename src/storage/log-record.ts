@@ -87,14 +87,18 @@ export function chainOfHeader(header: Buffer): number {
 export function decodeRecordHeader(bytes: Buffer, salt: number): RecordHeader | null {
   if (bytes.readUInt32LE(recordMagicOffset) !== recordMagic) return null;
   if (bytes.readUInt32LE(0) !== crc32(bytes.subarray(recordMagicOffset, recordHeaderBytes), salt)) return null;
+  const [first, last] = [readUint64(bytes, 24), readUint64(bytes, 32)];
+  const [position, durablePosition] = [readUint64(bytes, 40), readUint64(bytes, 48)];
+  // A checksum that is right by chance, or was made so, vouches for nothing.
+  if (Number.isNaN(first) || Number.isNaN(last) || Number.isNaN(position) || Number.isNaN(durablePosition)) return null;
   return {
     bodyBytes: bytes.readUInt32LE(8),
     chain: bytes.readUInt32LE(12),
     previousChain: bytes.readUInt32LE(16),
-    first: toZxid(readUint64(bytes, 24)),
-    last: toZxid(readUint64(bytes, 32)),
-    position: readUint64(bytes, 40),
-    durablePosition: readUint64(bytes, 48),
+    first: toZxid(first),
+    last: toZxid(last),
+    position,
+    durablePosition,
   };
 }
 

@@ -50,12 +50,14 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedSegmentHeader {
   const version = bytes.readUInt32LE(8);
   if (version !== logFormatVersion) return { type: 'version', version };
   if (bytes.readUInt32LE(12) !== crc32(bytes.subarray(16, segmentHeaderBytes))) return { type: 'none' };
+  const [sequence, base, startPosition] = [readUint64(bytes, 24), readUint64(bytes, 32), readUint64(bytes, 40)];
+  if (Number.isNaN(sequence) || Number.isNaN(base) || Number.isNaN(startPosition)) return { type: 'none' };
   const header = {
     salt: bytes.readUInt32LE(16),
     baseChain: bytes.readUInt32LE(20),
-    sequence: readUint64(bytes, 24),
-    base: toZxid(readUint64(bytes, 32)),
-    startPosition: readUint64(bytes, 40),
+    sequence,
+    base: toZxid(base),
+    startPosition,
   };
   return { type: 'valid', header };
 }

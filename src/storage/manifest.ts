@@ -4,7 +4,7 @@
 import path from 'node:path';
 import { type EnsembleId, type Epoch, epochMax, epochZero, type ServerId, type Zxid, zxidZero } from '../shared/ids.js';
 import type { EpochRecord } from '../zab/effects.js';
-import { decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
+import { CheckedFileError, decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { errorCodeOf, replaceFile, toError } from './durable-files.js';
 import type { FileSystem } from './file-system.js';
@@ -41,7 +41,7 @@ export function encodeManifest(manifest: Manifest): string {
   return encodeCheckedFile(format, { ...rest, ...record });
 }
 
-/** Throws an error whose message completes "Cannot open data directory …: the manifest cannot be used: ". */
+/** Throws a CheckedFileError whose message completes "Cannot open data directory …: the manifest cannot be used: ". */
 export function decodeManifest(text: string): Manifest {
   const content = new ManifestContent(decodeCheckedFile(format, text));
   return {
@@ -140,7 +140,7 @@ class ManifestContent {
     return this.content[field] === null;
   }
 
-  private wrong(field: string): Error {
-    return new Error(`field "${field}" is missing or wrong`);
+  private wrong(field: string): CheckedFileError {
+    return new CheckedFileError(`field "${field}" is missing or wrong`);
   }
 }

@@ -27,6 +27,8 @@ export type ImageItem =
 export type UserVersion = Omit<VersionWrite, 'space'>;
 
 const formatVersion = 1;
+/** The one space beside the users' that travels. */
+const recordSpace: SpaceId = 2;
 const kinds = { header: 1, record: 2, version: 3, session: 4, end: 5 } as const;
 
 /** Packs items into chunks. */
@@ -138,8 +140,9 @@ function decodeItem(cursor: ByteCursor, kind: number): ImageItem {
       return { type: 'header', meta: decodeMeta(cursor) };
     }
     case kinds.record: {
-      const space = cursor.byte() as SpaceId;
-      return { type: 'record', space, record: decodeKeyRecord(cursor) };
+      const space = cursor.byte();
+      if (space !== recordSpace) throw new RangeError(`a record is of space ${space}, which no image holds`);
+      return { type: 'record', space: recordSpace, record: decodeKeyRecord(cursor) };
     }
     case kinds.version:
       return { type: 'version', version: decodeVersionItem(cursor) };
