@@ -18,8 +18,11 @@ export interface LocalNodeOptions {
   /** For people: node1, node2, … */
   readonly name: string;
   readonly executable: string;
-  /** Holds the configuration file, the log file, and the data directory unless the file names another. */
+  /** Holds the configuration file, the log file, and the data directory unless another is named. */
   readonly directory: string;
+  readonly dataDirectory?: string;
+  /** See ServerProcessOptions. */
+  readonly launcher?: readonly string[];
   readonly addresses: NodeAddresses;
   readonly file: NodeFile;
   readonly environment?: NodeJS.ProcessEnv;
@@ -40,7 +43,7 @@ export class LocalNode {
     this.addresses = options.addresses;
     mkdirSync(options.directory, { recursive: true });
     this.configFile = join(options.directory, `${options.name}.json`);
-    this.dataDirectory = join(options.directory, `${options.name}-data`);
+    this.dataDirectory = options.dataDirectory ?? join(options.directory, `${options.name}-data`);
     this.logFile = join(options.directory, `${options.name}.log`);
     this.configure(options.file);
   }
@@ -68,6 +71,7 @@ export class LocalNode {
       args: ['server', '--config', this.configFile, ...flags],
       workingDirectory: this.options.directory,
       logFile: this.logFile,
+      ...(this.options.launcher === undefined ? {} : { launcher: this.options.launcher }),
       ...(this.options.environment === undefined ? {} : { environment: this.options.environment }),
     });
     return this.current;

@@ -8,6 +8,8 @@ export interface ServerProcessOptions {
   /** Path of bin/zabtree. */
   readonly executable: string;
   readonly args: readonly string[];
+  /** A command that is given the server's command line and becomes it, such as nsenter; default: none. */
+  readonly launcher?: readonly string[];
   readonly workingDirectory: string;
   /** Standard output and error are appended to it. */
   readonly logFile: string;
@@ -41,7 +43,8 @@ export class ServerProcess {
 
   static start(options: ServerProcessOptions): Promise<ServerProcess> {
     const output = openSync(options.logFile, 'a');
-    const child = spawn(process.execPath, [options.executable, ...options.args], {
+    const [command, ...args] = [...(options.launcher ?? []), process.execPath, options.executable, ...options.args];
+    const child = spawn(command ?? process.execPath, args, {
       cwd: options.workingDirectory,
       detached: true,
       stdio: ['ignore', output, output],

@@ -57,8 +57,15 @@ interface Node {
   next: Node | null;
 }
 
-/** Undefined when the operations of this one key are linearizable, otherwise why not. */
-export function checkKey(operations: readonly ClientOperation[], initial: WriteNumber = absent): string | undefined {
+/**
+ * Undefined when the operations of this one key are linearizable, otherwise why not. A search that would try more
+ * configurations than `configurationsMax` is given up, which is told as a failure too.
+ */
+export function checkKey(
+  operations: readonly ClientOperation[],
+  initial: WriteNumber = absent,
+  configurationsMax = Number.POSITIVE_INFINITY,
+): string | undefined {
   const relevant = operations.filter(
     (operation) => operation.outcome !== 'refused' && !(operation.kind === 'read' && operation.outcome === 'unknown'),
   );
@@ -73,6 +80,8 @@ export function checkKey(operations: readonly ClientOperation[], initial: WriteN
     if (entry.isCall) {
       const next = after(state, entry.operation);
       if (next !== undefined && remember(seen, linearized, entry.index, next)) {
+        if (seen.size > configurationsMax)
+          return `undecided: the search passes ${configurationsMax} configurations of ${relevant.length} operations`;
         stack.push({ node: entry, state });
         state = next;
         lift(entry);

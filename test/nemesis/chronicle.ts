@@ -1,0 +1,83 @@
+// What happened when in a nemesis run: faults, losses and gains of a possible quorum, acknowledged writes. Prints what
+// happens and explains the longest times without an acknowledged write. Holds no node.
+
+export interface Gap {
+  /** Milliseconds since the run began. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The end of it, during which a quorum could have answered; the whole where nothing was wrong. */
+  readonly withQuorumMs: number;
+  readonly cause: readonly string[];
+}
+
+interface Entry {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** Shorter times without an answer are ordinary. */
+const gapMsMin = 250;
+/** What happened so long before a gap may be its cause. */
+const causeMs = 3_000;
+
+export class Chronicle {
+  private readonly print: (line: string) => void;
+  private readonly beganMs = performance.now();
+  private readonly entries: Entry[] = [];
+  /** When a quorum became possible, or impossible. */
+  private readonly quorums: { readonly atMs: number; readonly possible: boolean }[] = [];
+  private readonly gaps: { readonly fromMs: number; readonly toMs: number }[] = [];
+  private lastWriteMs: number | undefined;
+
+  constructor(print: (line: string) => void) {
+    this.print = print;
+  }
+
+  get nowMs(): number {
+    return performance.now() - this.beganMs;
+  }
+
+  note(text: string): void {
+    const atMs = this.nowMs;
+    this.entries.push({ atMs, text });
+    this.print(`${seconds(atMs).padStart(8)}  ${text}`);
+  }
+
+  quorum(possible: boolean): void {
+    if (this.quorums.at(-1)?.possible !== possible) this.quorums.push({ atMs: this.nowMs, possible });
+  }
+
+  acknowledged(): void {
+    const { nowMs } = this;
+    if (this.lastWriteMs !== undefined && nowMs - this.lastWriteMs >= gapMsMin)
+      this.gaps.push({ fromMs: this.lastWriteMs, toMs: nowMs });
+    this.lastWriteMs = nowMs;
+  }
+
+  /** The longest ones, by the time during which a quorum was possible. */
+  longestGaps(count: number): Gap[] {
+    return this.gaps
+      .map(({ fromMs, toMs }) => {
+        const change = this.quorums.findLast(({ atMs }) => atMs <= toMs);
+        const since = change === undefined || !change.possible ? toMs : Math.max(fromMs, change.atMs);
+        const cause = this.entries.filter(({ atMs }) => atMs >= fromMs - causeMs && atMs <= toMs);
+        return {
+          fromMs,
+          toMs,
+          withQuorumMs: toMs - since,
+          cause: cause.map(({ atMs, text }) => `${seconds(atMs)} ${text}`),
+        };
+      })
+      .sort((a, b) => b.withQuorumMs - a.withQuorumMs)
+      .slice(0, count);
+  }
+
+  /** The longest one, whatever its cause. */
+  get longestGapMs(): number {
+    return this.gaps.reduce((longest, { fromMs, toMs }) => Math.max(longest, toMs - fromMs), 0);
+  }
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
