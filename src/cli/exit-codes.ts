@@ -13,6 +13,8 @@ export const exitCodes = {
   exists: 4,
   /** No quorum, nobody reachable, or no answer in time. */
   unavailable: 5,
+  /** simulate: Ctrl-C ended it early; what a shell says of a program that the signal has ended. */
+  interrupted: 130,
 } as const;
 
 const codesOfErrors: Readonly<Record<ErrorCode, number>> = {

@@ -90,7 +90,7 @@ describe('completionScript()', () => {
       ['zabtree', 'help'],
     ]);
     expect(formats).toEqual(['text', 'json']);
-    expect(levels).toEqual(['3', '5']);
+    expect(levels).toEqual(['3', '5', '7']);
     expect(afterKey).toContain('--local');
     expect(help).toEqual(expect.arrayContaining(['server', 'demo', 'completion']));
   });

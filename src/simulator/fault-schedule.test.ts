@@ -30,11 +30,14 @@ describe('drawSchedule()', () => {
 
 describe('a schedule', () => {
   it('can be struck in part: the same events at the same moments, and no others', async () => {
-    const run = { seed: 9, nodes: 3, durationMs: 12_000, verbose: true };
     const struck = (trace: readonly string[]): string[] =>
       trace.filter((line) => line.includes(' fault #')).map((line) => line.trim());
-    const all = struck((await runSimulation(run)).trace);
-    expect(all.length).toBeGreaterThan(3);
+    const run = { seed: 8, nodes: 3, durationMs: 4_000, verbose: true };
+    let all: string[] = [];
+    while (all.length < 4) {
+      run.seed += 1;
+      all = struck((await runSimulation(run)).trace);
+    }
     const some = await runSimulation({ ...run, faults: { only: [1, 3] } });
     expect(struck(some.trace)).toEqual(all.filter((line) => / #[13] at /.test(line)));
     expect((await runSimulation({ ...run, faults: { only: [] } })).faults.size).toBe(0);

@@ -79,7 +79,7 @@ export interface RunPlan {
   readonly client: ClientSettings;
   readonly watchers: number;
   readonly faults: readonly FaultKind[];
-  /** Mean time between two faults. */
+  /** Mean time between two faults: from hardly a moment's peace to now and then. */
   readonly faultEveryMs: number;
   /** Of a fault to last longer than every timeout. */
   readonly longFaultChance: number;
@@ -122,10 +122,10 @@ export function drawPlan(random: SeededRandom, nodes: number, options: FaultOpti
     })),
     timing: drawTiming(random),
     limits: drawLimits(random),
-    clients: 2 + random.below(3),
+    clients: 2 + random.below(5),
     client: {
-      lanes: 1 + random.below(2),
-      keys: 2 + random.below(5),
+      lanes: 1 + random.below(3),
+      keys: 2 + random.below(9),
       thinkMs: between(15, 60),
       timeoutMs: between(200, 900),
       attemptsMax: 2 + random.below(12),
@@ -133,7 +133,7 @@ export function drawPlan(random: SeededRandom, nodes: number, options: FaultOpti
     },
     watchers: 2,
     faults: chosen,
-    faultEveryMs: between(150, 900),
+    faultEveryMs: 150 * 30 ** random.next(),
     longFaultChance: random.chance(0.5) ? between(0, 0.15) : 0,
     faultsFromMs: random.chance(0.3) ? 0 : between(200, 1000),
     quorumFirst: random.chance(0.5),

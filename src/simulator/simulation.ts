@@ -52,6 +52,8 @@ export interface SimulationResult {
   readonly entries: number;
   readonly epochs: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
+  /** The faults that were allowed to strike. */
+  readonly schedule: readonly FaultEvent[];
   readonly violations: readonly Violation[];
   /** The lines of a verbose run, the last some thousands of them. */
   readonly trace: readonly string[];
@@ -117,7 +119,7 @@ class Simulation {
           mutation: options.mutation,
         }),
     );
-    this.schedule = drawSchedule(fork(), {
+    const schedule = drawSchedule(fork(), {
       kinds: this.plan.faults,
       fromMs: this.plan.faultsFromMs,
       untilMs: options.durationMs,
@@ -125,8 +127,8 @@ class Simulation {
       longChance: this.plan.longFaultChance,
     });
     const only = options.faults?.only;
-    const events = only === undefined ? this.schedule : this.schedule.filter(({ index }) => only.includes(index));
-    this.faults = new FaultInjector(this.world, this.nodes, this.plan, events);
+    this.schedule = only === undefined ? schedule : schedule.filter(({ index }) => only.includes(index));
+    this.faults = new FaultInjector(this.world, this.nodes, this.plan, this.schedule);
     const clientWorld: ClientWorld = {
       clock: this.world.clock,
       view: this.world.view,
@@ -324,6 +326,7 @@ class Simulation {
       entries: view.ledger.entries,
       epochs: view.nodes.reduce((most, node) => Math.max(most, node.record.acceptedEpoch), 0),
       faults: this.faults.struck,
+      schedule: this.schedule,
       violations: view.violations,
       trace: trace.lines(),
     };

@@ -2,7 +2,7 @@
 // tell the same stories independently of it.
 
 import { describe, expect, it } from 'vitest';
-import { describeFailure } from '../../src/simulator/seed-sweep.js';
+import { describeResult } from '../../src/simulator/seed-sweep.js';
 import { runSimulation } from '../../src/simulator/simulation.js';
 
 const durationMs = 4_000;
@@ -17,8 +17,9 @@ const found = [
 describe('seeds that found a bug', () => {
   for (const { seed, nodes, story } of found) {
     it(`${seed}: ${story}`, async () => {
-      const result = await runSimulation({ seed, nodes, durationMs });
-      expect(result.violations.length === 0 ? '' : describeFailure(result, durationMs)).toBe('');
+      const options = { seed, nodes, durationMs };
+      const result = await runSimulation(options);
+      expect(result.violations.length === 0 ? '' : describeResult(result, options)).toBe('');
     });
   }
 });

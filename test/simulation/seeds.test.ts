@@ -17,7 +17,7 @@ describe('simulated ensembles keep their promises', () => {
         nodesOf: (seed) => (seed % 2 === 1 ? 3 : 5),
         durationMs,
       });
-      expect(failed.map((result) => describeFailure(result, durationMs)).join('\n')).toBe('');
+      expect(failed.map((failure) => describeFailure(failure)).join('\n')).toBe('');
       // A simulator that did nothing would find nothing.
       expect(answered).toBeGreaterThan(perTest * 50);
       expect(entries).toBeGreaterThan(perTest * 20);
