@@ -10,6 +10,7 @@ import { Tree } from '../tree/tree.js';
 import type { DurableState } from '../zab/events.js';
 import type { Role } from '../zab/messages.js';
 import { createZab } from '../zab/zab.js';
+import { boundedLog } from './bounded-log.js';
 import { Broadcasts } from './broadcasts.js';
 import { BulkDesk } from './bulk-desk.js';
 import { type CheckpointReport, CheckpointReports } from './checkpoint-reports.js';
@@ -83,7 +84,7 @@ export class Ensemble implements EnsembleNode {
   constructor(options: EnsembleOptions) {
     const { config, scheduler, storage } = options;
     const { limits } = config;
-    const log = memberLog(options.log, config.members);
+    const log = boundedLog(memberLog(options.log, config.members), scheduler);
     this.options = { ...options, log };
     this.self = config.self.id;
     this.scheduler = scheduler;

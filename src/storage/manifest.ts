@@ -121,7 +121,8 @@ class ManifestContent {
   integer(field: string, max: number): number {
     const value = this.content[field];
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max) throw this.wrong(field);
-    return value;
+    // JSON knows a zero below zero, which would not come back from being written.
+    return value === 0 ? 0 : value;
   }
 
   text(field: string, pattern: RegExp): string {
