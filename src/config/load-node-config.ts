@@ -185,6 +185,7 @@ function limitProblemsOf(limits: Limits): string[] {
   atLeast('peerFrameBytesMax', limits.batchBytesMax + envelopeBytes, 'one batch');
   atLeast('peerQueueBytesMax', limits.peerFrameBytesMax, 'one frame');
   atLeast('clientQueueBytesMax', limits.requestFrameBytesMax, 'one frame');
+  atLeast('clientArrivalBytesTotalMax', limits.requestFrameBytesMax + envelopeBytes, 'one frame');
   atLeast('logSegmentBytes', limits.batchBytesMax + envelopeBytes, 'one batch');
   atLeast('overlayBytesMax', limits.overlayFlushBytes, 'or nothing would be flushed before writes stop');
   return problems;

@@ -242,6 +242,31 @@ describe('WebSocket', () => {
     await until(() => events === 150);
   });
 
+  it('with messages that never end takes a bounded sum of memory for a bounded time', async () => {
+    const { port } = await setup({ clientArrivalBytesTotalMax: 2_200_000, requestArrivalTimeoutMs: 300 });
+    const piece = new Uint8Array(50_000);
+    const sockets = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const socket = openSocket(port.boundPort);
+        await outcome(socket);
+        socket.send(encodePreface());
+        return socket;
+      }),
+    );
+    let closed = 0;
+    for (const socket of sockets) socket.once('close', () => closed++);
+    for (let count = 0; count < 36; count++) for (const socket of sockets) socket.send(piece, { fin: false });
+    let heldBytesMost = 0;
+    await until(() => {
+      heldBytesMost = Math.max(heldBytesMost, port.heldBytes);
+      return closed === sockets.length;
+    });
+    expect(heldBytesMost).toBeGreaterThan(100_000);
+    // One has found room; each other is stopped within a few reads of its socket.
+    expect(heldBytesMost).toBeLessThan(2_200_000 + 20 * 4 * 65_536);
+    await until(() => port.heldBytes === 0);
+  });
+
   it('is taken from this very origin or from none, at its path alone', async () => {
     const { port } = await setup();
     const { boundPort } = port;

@@ -3,6 +3,7 @@
 // a service: until `serve`, whoever connects is sent away and tries the next member.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { HttpListener, rawResponse } from '../api/http/listener.js';
 import { plainBytes } from '../api/native/byte-stream.js';
@@ -55,7 +56,8 @@ export class ClientPort {
   serve(service: StoreService): void {
     const { limits, log } = this;
     const native = new NativeListener({ service, limits, log });
-    const acceptWebSocket = (socket: WebSocket): void => native.accept(new WebSocketStream(socket));
+    const acceptWebSocket = (socket: WebSocket, carrier: Duplex): void =>
+      native.accept(new WebSocketStream(socket, carrier));
     this.frontEnds = { native, http: new HttpListener({ service, limits, acceptWebSocket }) };
   }
 

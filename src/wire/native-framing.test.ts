@@ -42,6 +42,9 @@ describe('FrameSplitter', () => {
             splitter.push(Uint8Array.from(stream.subarray(at, at + length)));
             at += length;
             seen.push(...framesOf(splitter));
+            const next = bodies[seen.length];
+            expect(splitter.awaitedBytes).toBe(splitter.pendingBytes < 4 || next === undefined ? 0 : 4 + next.length);
+            if (length % 2 === 0) splitter.makeRoom();
           }
           expect(seen.map((body) => [...body])).toEqual(bodies.map((body) => [...body]));
           expect(splitter.pendingBytes).toBe(0);

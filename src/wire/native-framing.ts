@@ -47,6 +47,9 @@ export class FrameTooLargeError extends WireError {
   }
 }
 
+/** What may come behind the end of a frame in one piece: one read of a socket. */
+const behindFrameBytes = 64 * 2 ** 10;
+
 export class FrameSplitter {
   private readonly frameBytesMax: number;
   /** Not consumed yet: bytes[start .. end). What lies before start may be in views that were given out. */
@@ -65,6 +68,14 @@ export class FrameSplitter {
     return this.end - this.start;
   }
 
+  /** Bytes of the frame that has begun and is not whole, its length included; 0 when there is none or it is not known. */
+  get awaitedBytes(): number {
+    const available = this.end - this.start;
+    if (available < 4) return 0;
+    const frameBytes = 4 + this.lengthAt(this.start);
+    return available < frameBytes ? frameBytes : 0;
+  }
+
   /** Gives it the next piece of the stream, whose memory it keeps until it is consumed. */
   push(chunk: Bytes): void {
     const pending = this.end - this.start;
@@ -78,6 +89,15 @@ export class FrameSplitter {
     if (!this.owned || this.end + chunk.length > this.bytes.length) this.grow(pending, chunk.length);
     (this.bytes as Uint8Array).set(chunk, this.end);
     this.end += chunk.length;
+  }
+
+  /** Takes memory for the whole frame that has begun, so that it is not copied from one piece of memory to the next. */
+  makeRoom(): void {
+    const frameBytes = this.awaitedBytes;
+    // The next one to ask for a frame is told of one that is too long.
+    if (frameBytes === 0 || frameBytes > 4 + this.frameBytesMax) return;
+    const wanted = frameBytes + behindFrameBytes;
+    if (!this.owned || this.bytes.length - this.start < wanted) this.move(this.end - this.start, wanted);
   }
 
   /** Forgets what is pending. */
@@ -100,9 +120,7 @@ export class FrameSplitter {
     const { bytes, start } = this;
     const available = this.end - start;
     if (available < 4) return undefined;
-    const byteLength =
-      (bytes[start] as number) * 0x100_0000 +
-      (((bytes[start + 1] as number) << 16) | ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number));
+    const byteLength = this.lengthAt(start);
     if (byteLength > this.frameBytesMax) throw new FrameTooLargeError(byteLength, this.frameBytesMax);
     if (available < 4 + byteLength) return undefined;
     this.start = start + 4 + byteLength;
@@ -111,7 +129,19 @@ export class FrameSplitter {
 
   /** New memory for what is pending and what comes, at least doubling: a frame in tiny pieces is copied twice at most. */
   private grow(pending: number, coming: number): void {
-    const grown = new Uint8Array(Math.max(pending + coming, 2 * pending));
+    this.move(pending, Math.max(pending + coming, 2 * pending));
+  }
+
+  private lengthAt(start: number): number {
+    const { bytes } = this;
+    return (
+      (bytes[start] as number) * 0x100_0000 +
+      (((bytes[start + 1] as number) << 16) | ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number))
+    );
+  }
+
+  private move(pending: number, byteLength: number): void {
+    const grown = new Uint8Array(byteLength);
     grown.set(this.bytes.subarray(this.start, this.end));
     this.bytes = grown;
     this.start = 0;

@@ -40,7 +40,7 @@ const lanesOfStrangers = 8;
 /** First byte of a datagram with a plain message behind it, and with a tag behind that. */
 const datagramMarks = [0x7a, 0x7b] as const;
 /** An input that is neither answered nor refused within this is followed by the next one, milliseconds. */
-const answerWithinMs = 5;
+const answerWithinMs = 2;
 /** And so long a connection that was ended is left to the server. */
 const farewellWithinMs = 50;
 /** Longest input that is sent a byte at a time. */

@@ -13,13 +13,15 @@ export interface HttpListenerOptions {
   readonly service: StoreService;
   readonly limits: Limits;
   /** Takes a WebSocket that a client opened at `webSocketPath`. */
-  readonly acceptWebSocket: (socket: WebSocket) => void;
+  readonly acceptWebSocket: (socket: WebSocket, carrier: Duplex) => void;
 }
 
 export const webSocketPath = '/v1/ws';
 
 /** Length and header of the native protocol's largest frame, which may come as one message. */
 const frameHeaderBytes = 4;
+/** Pieces, of the network's or of the client's making, that one message may come in: each costs memory beside its bytes. */
+const messagePiecesMax = 8_192;
 
 export class HttpListener {
   private readonly options: HttpListenerOptions;
@@ -71,7 +73,7 @@ export class HttpListener {
           // A socket that is gone meanwhile is no harm: it is not upgraded.
           upgrades.handleUpgrade(request, socket, head, (webSocket) => {
             this.settle(socket);
-            this.options.acceptWebSocket(webSocket);
+            this.options.acceptWebSocket(webSocket, socket);
           }),
         // Out of file descriptors, say: the next one tries again.
         () => {
@@ -95,6 +97,8 @@ async function webSocketServer(limits: Limits): Promise<WebSocketServer> {
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: limits.requestFrameBytesMax + frameHeaderBytes,
+    maxFragments: messagePiecesMax,
+    maxBufferedChunks: messagePiecesMax,
   });
 }
 

@@ -4,6 +4,8 @@
 export interface ByteStreamHandler {
   /** The memory belongs to the receiver from now on. Never a Buffer: its slice() would share memory. */
   received(chunk: Uint8Array): void;
+  /** More has arrived of a message that is not whole: see unfinishedBytes. */
+  arriving(): void;
   /** Everything written has been handed to the operating system, after unsentBytes was above 0. */
   drained(): void;
   /** Called once, whoever closed it and why ever; nothing comes after it. */
@@ -17,6 +19,8 @@ export interface ByteStream {
   write(bytes: Uint8Array): boolean;
   /** Bytes written that the operating system has not taken yet. */
   readonly unsentBytes: number;
+  /** Bytes that have arrived and cannot be handed over yet. */
+  readonly unfinishedBytes: number;
   /** Stops reading; a few chunks more may arrive. */
   pause(): void;
   resume(): void;

@@ -12,6 +12,7 @@ import { encodePreface, nativeVersion } from '../../wire/native-framing.js';
 import type { NativeFrame } from '../../wire/native-messages.js';
 import { ProtoWriter } from '../../wire/proto-writer.js';
 import { WireError } from '../../wire/wire-error.js';
+import { Arrival, type ArrivalBudget, smallArrivalBytes } from './arrival-budget.js';
 import { BroadcastFeed } from './broadcast-feed.js';
 import type { ByteStream, ByteStreamHandler } from './byte-stream.js';
 import { dispatch } from './commands/dispatch.js';
@@ -26,6 +27,7 @@ export interface ConnectionOptions {
   readonly limits: Limits;
   readonly turns: TurnFlush;
   readonly budget: QueueBudget;
+  readonly arrivals: ArrivalBudget;
   readonly log: Log;
   /** Refuse the client with this once it has begun; undefined = serve it. */
   readonly refusal: StoreError | undefined;
@@ -47,6 +49,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
   private readonly decoder: RequestDecoder;
   private readonly output = new ProtoWriter(outputBytesMin);
   private readonly broadcasts: BroadcastFeed;
+  private readonly arrival: Arrival;
   private phase: 'preface' | 'open' | 'closing' | 'closed' = 'preface';
   private inFlight = 0;
   private paused = false;
@@ -67,6 +70,10 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.limits = limits;
     this.decoder = new RequestDecoder(limits.requestFrameBytesMax);
     this.broadcasts = new BroadcastFeed(this);
+    this.arrival = new Arrival(options.arrivals, limits.requestArrivalTimeoutMs, {
+      granted: () => this.readOn(),
+      late: (error) => this.refuse(error),
+    });
     this.timer = setTimeout(() => stream.destroy(), limits.handshakeTimeoutMs);
     stream.start(this);
   }
@@ -134,9 +141,13 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
       if (this.phase === 'preface') this.begin();
       this.parse();
     });
-    if (this.options.budget.exhausted(this.decoder.pendingBytes) && !this.paused) {
-      this.refuse(new StoreError('OVERLOADED', 'The server holds too many bytes of unfinished requests'));
-    }
+    this.followArrival();
+    this.account();
+  }
+
+  arriving(): void {
+    if (this.phase === 'closing' || this.phase === 'closed') return;
+    this.followArrival();
     this.account();
   }
 
@@ -235,6 +246,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
       while (this.phase === 'open' && this.mayAccept) {
         const request = this.decoder.next();
         if (request === undefined) break;
+        if (this.arrival.active) this.arrival.end();
         this.inFlight++;
         dispatch(this, request);
       }
@@ -251,9 +263,10 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     while (this.parked.length > 0 && !this.crowded) this.parked.shift()?.();
     if (this.paused && this.mayAccept) {
       this.guard(() => this.parse());
+      this.followArrival();
       if (this.phase === 'open' && this.mayAccept) {
         this.paused = false;
-        this.stream.resume();
+        if (!this.arrival.waiting) this.stream.resume();
       }
     }
     if (this.waitingWatches.size > 0 && this.unsentBytes <= this.limits.watchQueueBytesMax) {
@@ -261,6 +274,29 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
       this.waitingWatches = new Set();
       for (const watch of watches) watch.resume();
     }
+  }
+
+  /** A large request that has begun needs room before more of it is read. */
+  private followArrival(): void {
+    const { unfinishedBytes } = this.stream;
+    // How long a message of a WebSocket is going to be is not known here.
+    const { requestFrameBytesMax } = this.limits;
+    const wanted =
+      unfinishedBytes > smallArrivalBytes
+        ? requestFrameBytesMax
+        : Math.min(this.decoder.awaitedBytes, requestFrameBytesMax);
+    if (wanted <= smallArrivalBytes) {
+      this.arrival.end();
+      return;
+    }
+    if (this.arrival.active || this.phase === 'closing' || this.phase === 'closed') return;
+    if (this.arrival.begin(wanted)) this.decoder.makeRoom();
+    else this.stream.pause();
+  }
+
+  private readOn(): void {
+    this.decoder.makeRoom();
+    if (!this.paused) this.stream.resume();
   }
 
   private queueFlush(): void {
@@ -279,7 +315,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
 
   private account(): void {
     if (this.phase === 'closed') return;
-    const bytes = this.unsentBytes + this.decoder.pendingBytes;
+    const bytes = this.unsentBytes + this.decoder.pendingBytes + this.stream.unfinishedBytes;
     this.options.budget.change(bytes - this.accountedBytes);
     this.accountedBytes = bytes;
   }
@@ -292,5 +328,6 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.waitingWatches.clear();
     this.parked.clear();
     this.decoder.clear();
+    this.arrival.end();
   }
 }

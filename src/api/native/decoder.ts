@@ -20,6 +20,16 @@ export class RequestDecoder {
     return this.frames.pendingBytes;
   }
 
+  /** Bytes of the frame that has begun and is not whole; 0 when there is none or its length is not known. */
+  get awaitedBytes(): number {
+    return this.frames.awaitedBytes;
+  }
+
+  /** Takes memory for the whole frame that has begun. */
+  makeRoom(): void {
+    this.frames.makeRoom();
+  }
+
   push(chunk: Uint8Array): void {
     this.frames.push(chunk);
   }

@@ -5,6 +5,7 @@ import type { Limits } from '../../config/limits.js';
 import type { Log } from '../../observability/log.js';
 import type { StoreService } from '../../service/store-service.js';
 import { StoreError } from '../../shared/errors.js';
+import { ArrivalBudget } from './arrival-budget.js';
 import type { ByteStream } from './byte-stream.js';
 import { NativeConnection } from './connection.js';
 import { QueueBudget } from './queue-budget.js';
@@ -21,10 +22,12 @@ export class NativeListener {
   private readonly connections = new Set<NativeConnection>();
   private readonly turns = new TurnFlush();
   private readonly budget: QueueBudget;
+  private readonly arrivals: ArrivalBudget;
 
   constructor(options: NativeListenerOptions) {
     this.options = options;
     this.budget = new QueueBudget(options.limits.clientQueueBytesTotalMax);
+    this.arrivals = new ArrivalBudget(options.limits.clientArrivalBytesTotalMax);
   }
 
   get connectionCount(): number {
@@ -47,6 +50,7 @@ export class NativeListener {
       limits,
       turns: this.turns,
       budget: this.budget,
+      arrivals: this.arrivals,
       log,
       refusal: options.refusal,
       closed: (over) => this.connections.delete(over),

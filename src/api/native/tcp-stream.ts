@@ -7,6 +7,7 @@ import { type ByteStream, type ByteStreamHandler, plainBytes } from './byte-stre
 const keepAliveMs = 30_000;
 
 export class TcpStream implements ByteStream {
+  readonly unfinishedBytes = 0;
   private readonly socket: Socket;
 
   constructor(socket: Socket) {

@@ -1,6 +1,7 @@
 // A WebSocket as a ByteStream: binary messages are pieces of the stream, whatever their boundaries. Text messages are
 // refused. It never compresses.
 
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { type ByteStream, type ByteStreamHandler, plainBytes } from './byte-stream.js';
 
@@ -9,14 +10,19 @@ const normalClosure = 1000;
 const unsupportedData = 1003;
 
 export class WebSocketStream implements ByteStream {
+  /** Of the message that is arriving: the library keeps it until it is whole. */
+  unfinishedBytes = 0;
   private readonly socket: WebSocket;
+  private readonly carrier: Duplex;
   private handler: ByteStreamHandler | null = null;
   private readonly sent = (): void => {
     if (this.socket.bufferedAmount === 0) this.handler?.drained();
   };
 
-  constructor(socket: WebSocket) {
+  /** `carrier`: what the WebSocket's own bytes travel on. */
+  constructor(socket: WebSocket, carrier: Duplex) {
     this.socket = socket;
+    this.carrier = carrier;
   }
 
   get unsentBytes(): number {
@@ -27,7 +33,15 @@ export class WebSocketStream implements ByteStream {
     const { socket } = this;
     this.handler = handler;
     socket.binaryType = 'nodebuffer';
+    // Counted before the library sees them: a message that they complete sets the count back.
+    this.carrier.prependListener('data', (chunk: Buffer) => {
+      this.unfinishedBytes += chunk.length;
+    });
+    this.carrier.on('data', () => {
+      if (this.unfinishedBytes > 0) handler.arriving();
+    });
     socket.on('message', (data: RawData, isBinary: boolean) => {
+      this.unfinishedBytes = 0;
       if (!isBinary) socket.close(unsupportedData, 'Cannot take a text message: expected binary ones');
       else for (const chunk of chunksOf(data)) handler.received(chunk);
     });
