@@ -104,19 +104,29 @@ export class NemesisEnsemble {
     return this.node(index).dataDirectory;
   }
 
+  /** Returns once it is spawned; it counts as up when it says that it is ready. */
   async start(index: number): Promise<void> {
-    const process = await this.node(index).start();
+    const node = this.node(index);
+    const before = node.log().length;
+    const process = await node.start();
     const condition = this.condition(index);
-    condition.up = true;
     condition.ending = false;
-    this.weigh();
+    const ready = until(`${node.name} to be ready`, { timeoutMs: patienceMs, everyMs: 10 }, () => {
+      if (process.ended !== null) return 'ended';
+      return node.log().slice(before).includes('zabtree: ready: elections') ? 'ready' : undefined;
+    });
+    void ready.then(
+      (state) => {
+        condition.up = state === 'ready' && process.ended === null;
+        this.weigh();
+      },
+      (error: Error) => this.onFinding(error.message),
+    );
     void process.exited.then((exit) => {
       condition.up = false;
       this.weigh();
       if (!condition.ending)
-        this.onFinding(
-          `node${index + 1} ended by itself: ${JSON.stringify(exit)}, its log ends: ${this.logEnd(index)}`,
-        );
+        this.onFinding(`${node.name} ended by itself: ${JSON.stringify(exit)}, its log ends: ${this.logEnd(index)}`);
     });
   }
 
