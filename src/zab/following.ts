@@ -54,6 +54,11 @@ function tell(following: Following, message: PeerMessage, out: ZabEffect[]): voi
   send({ peer: following.leader, link: following.link }, message, out);
 }
 
+/** One that does not answer is waited for; one that refuses, again and again, has most likely died since it was elected. */
+export function connectFailed(following: Following, peer: ServerId): void {
+  if (peer === following.leader && following.phase === 'connecting') following.connectsFailed++;
+}
+
 export function leaderDisconnected(state: ZabState, following: Following, peer: ServerId, link: number): void {
   if (peer !== following.leader || link !== following.link || following.phase === 'connecting') return;
   following.link = 0;
@@ -281,7 +286,8 @@ function beginServing(state: ZabState, following: Following, out: ZabEffect[]): 
 export function tickFollowing(state: ZabState, following: Following, out: ZabEffect[]): void {
   const { nowMs, limits } = state;
   if (following.phase === 'connecting') {
-    if (nowMs - following.sinceMs > limits.connectLimitMs) {
+    const refuses = following.connectsFailed >= limits.connectAttemptsMax;
+    if (refuses || nowMs - following.sinceMs > limits.connectLimitMs) {
       demote(state, following.leader);
       lookAgain(state, `server ${following.leader} cannot be reached`);
     } else if (nowMs >= following.retryAtMs) connect(state, following, out);

@@ -51,6 +51,7 @@ export function createFollowing(
     sinceMs: state.nowMs,
     heardMs: state.nowMs,
     retryAtMs: state.nowMs,
+    connectsFailed: 0,
   };
 }
 

@@ -43,6 +43,8 @@ export interface Limits extends ZabTiming {
   /** Attempts to reach a leader, and an elected leader's wait for a quorum to connect. */
   readonly connectLimitMs: number;
   readonly reconnectIntervalMs: number;
+  /** Attempts that failed at once, without a time-out: whoever was elected is not there any more. */
+  readonly connectAttemptsMax: number;
   /** Silence during a snapshot transfer, as long as no ping has overtaken it. */
   readonly transferLimitMs: number;
   /** A follower that acknowledges nothing of what it was sent for so long is dropped. */
@@ -70,6 +72,7 @@ export function limitsOf(timing: ZabTiming): Limits {
     electionResendMaxMs: timing.electionResendMaxMs,
     connectLimitMs: syncLimitMs / 2,
     reconnectIntervalMs: timing.electionResendMinMs,
+    connectAttemptsMax: 4,
     transferLimitMs: initLimitMs * 12,
     ackLimitMs: syncLimitMs * 5,
     probationMs: syncLimitMs * 2.5,
@@ -187,6 +190,8 @@ export interface Following {
   sinceMs: number;
   heardMs: number;
   retryAtMs: number;
+  /** Attempts to connect that failed. */
+  connectsFailed: number;
 }
 
 export type FollowerPhase =

@@ -10,6 +10,7 @@ import { receiveDatagram, returnersHeard, startElection, tickLooking } from './e
 import type { ZabEvent } from './events.js';
 import {
   beginFollowing,
+  connectFailed,
   continueFollowing,
   leaderConnected,
   leaderDisconnected,
@@ -220,8 +221,10 @@ function connected(state: ZabState, peer: ServerId, link: number, outgoing: bool
 
 function disconnected(state: ZabState, peer: ServerId, link: number): void {
   const { role } = state;
-  if (link === 0) state.connects.delete(peer);
-  else if (role.role === 'following') leaderDisconnected(state, role, peer, link);
+  if (link === 0) {
+    state.connects.delete(peer);
+    if (role.role === 'following') connectFailed(role, peer);
+  } else if (role.role === 'following') leaderDisconnected(state, role, peer, link);
   else if (role.role === 'leading') followerDisconnected(state, role, peer, link);
   else if (role.held.get(peer)?.link === link) role.held.delete(peer);
 }
