@@ -1,12 +1,15 @@
 // A small file system for one node's data, which a ballast file can fill: ext4 in a file through a loop device, or tmpfs
 // where that is not allowed.
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
+const run = promisify(execFile);
 const chunkBytes = 2 ** 20;
+const sparedBlocks = 256;
 
 export class SmallDisk {
   readonly kind: 'ext4' | 'tmpfs';
@@ -47,7 +50,11 @@ export class SmallDisk {
 
   /** Writes until not a byte more fits. */
   async fill(): Promise<void> {
-    const ballast = await open(join(this.mountPoint, 'ballast'), 'w');
+    const name = join(this.mountPoint, 'ballast');
+    const { bavail, bsize } = await statfs(this.mountPoint);
+    // Nearly all of it at once, where the file system can; a node that writes meanwhile may have taken some of it.
+    await run('fallocate', ['-l', String(Math.max(1, bavail - sparedBlocks) * bsize), name]).catch(() => undefined);
+    const ballast = await open(name, 'a');
     try {
       for (let bytes = chunkBytes; bytes >= 1; ) {
         try {
