@@ -4,9 +4,7 @@ import type { Bytes } from '../shared/bytes.js';
 
 /** A user key as text: one character a byte. */
 export function keyText(key: Bytes): string {
-  let text = '';
-  for (const byte of key) text += String.fromCharCode(byte);
-  return text;
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
 export function bytesOf(text: string): Uint8Array {
@@ -15,7 +13,15 @@ export function bytesOf(text: string): Uint8Array {
   return bytes;
 }
 
-/** Number of the write that a simulated client's value names. */
+const digitZero = 0x30;
+
+/** Number of the write that a simulated client's value names: the digits behind its first byte. */
 export function writeOf(value: Uint8Array): number {
-  return Number.parseInt(keyText(value).slice(1), 10);
+  let number = 0;
+  for (let i = 1; i < value.length; i++) {
+    const digit = (value[i] as number) - digitZero;
+    if (digit < 0 || digit > 9) break;
+    number = number * 10 + digit;
+  }
+  return number;
 }

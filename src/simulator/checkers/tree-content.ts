@@ -1,6 +1,7 @@
 // The tree of a node is exactly what replaying the committed history up to its zxid makes: keys, values, revisions,
 // versions, and the history of changes that watches catch up from.
 
+import { equalBytes } from '../../shared/bytes.js';
 import { formatZxid, type Revision } from '../../shared/ids.js';
 import type { ReplicatedTree, WatchEvent } from '../../tree/replicated-tree.js';
 import type { KeyRecord } from '../../tree/store.js';
@@ -77,7 +78,7 @@ export function differs(record: KeyRecord, version: ModelVersion | undefined): s
     return `was created at ${record.createRevision}, expected ${version.createRevision}`;
   }
   if (record.version !== version.version) return `has version ${record.version}, expected ${version.version}`;
-  return keyText(record.value) === keyText(version.value)
+  return equalBytes(record.value, version.value)
     ? undefined
     : `has another value than revision ${version.revision} wrote`;
 }
