@@ -18,7 +18,8 @@ export type PartitionShape = (typeof partitionShapes)[number];
 export type Fault =
   | { readonly kind: 'kill'; readonly victims: 'one' | 'leader' | 'minority' | 'majority' | 'all' }
   | { readonly kind: 'stop' }
-  | { readonly kind: 'pause'; readonly victim: 'one' | 'leader' }
+  /** The stale leader is cut off while it is paused, and wakes up alone and unaware of its successor. */
+  | { readonly kind: 'pause'; readonly victim: 'one' | 'leader' | 'stale leader' }
   | { readonly kind: 'partition'; readonly shape: PartitionShape }
   | { readonly kind: 'slow network'; readonly lossPercent: number; readonly delayMs: number }
   | { readonly kind: 'full disk' }
@@ -65,7 +66,7 @@ const deckOf = (nodes: number, random: SeededRandom): Fault[] => [
   { kind: 'stop' },
   { kind: 'pause', victim: 'one' },
   { kind: 'pause', victim: 'leader' },
-  { kind: 'pause', victim: 'leader' },
+  { kind: 'pause', victim: 'stale leader' },
   ...partitionShapes.filter((shape) => shape !== 'bridge' || nodes > 3).map(partition),
   { kind: 'slow network', lossPercent: 1 + random.below(25), delayMs: random.below(80) },
   { kind: 'full disk' },
@@ -117,6 +118,7 @@ function durationOf(fault: Fault, random: SeededRandom): number {
     case 'damage':
       return 500;
     case 'pause':
+      if (fault.victim === 'stale leader') return 2_500 + random.below(2_000);
       return random.chance(0.4) ? 50 + random.below(1_500) : 1_500 + random.below(4_500);
     case 'partition':
       return random.chance(0.3) ? 200 + random.below(1_800) : 2_000 + random.below(6_000);

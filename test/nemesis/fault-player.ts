@@ -16,6 +16,8 @@ export interface FaultPlayerOptions {
   readonly onFinding: (text: string) => void;
 }
 
+const aloneMs = 1_000;
+
 type Step<Kind extends FaultStep['kind']> = Extract<FaultStep, { kind: Kind }>;
 
 export class FaultPlayer {
@@ -105,14 +107,29 @@ export class FaultPlayer {
   private async suspend(step: Step<'pause'>): Promise<void> {
     const { ensemble } = this.options;
     const free = this.free(step);
-    const [victim] = step.victim === 'leader' ? await this.leaderAmong(free) : free;
+    const [victim] = step.victim === 'one' ? free : await this.leaderAmong(free);
     if (victim === undefined) return this.skipped(step, 'no node is free');
     await this.hold([victim], async () => {
       this.done('pauses', step, [victim]);
       ensemble.pause(victim, true);
-      await pause(step.durationMs);
-      ensemble.pause(victim, false);
+      if (step.victim === 'stale leader') await this.wakeAlone(victim, step.durationMs);
+      else {
+        await pause(step.durationMs);
+        ensemble.pause(victim, false);
+      }
     });
+  }
+
+  /** That the others have closed their connections does not reach it: it has to find out by itself. */
+  private async wakeAlone(victim: number, pausedMs: number): Promise<void> {
+    const { ensemble } = this.options;
+    const others = [...ensemble.nodes.keys()].filter((node) => node !== victim);
+    const cuts = between([victim], others);
+    await Promise.all(cuts.map(([from, to]) => ensemble.cut(from, to, true)));
+    await pause(pausedMs);
+    ensemble.pause(victim, false);
+    await pause(aloneMs);
+    await Promise.all(cuts.map(([from, to]) => ensemble.cut(from, to, false)));
   }
 
   /** Nodes are not held: what is cut off may well be killed, too. */

@@ -12,7 +12,7 @@ import { ClientHistory, type ClientOperation, type WriteNumber } from '../../src
 import { Chronicle, type Gap, seconds } from './chronicle.js';
 import { describeFault, drawPlan, type FaultKind } from './fault-plan.js';
 import { FaultPlayer } from './fault-player.js';
-import { type Count, type JudgedRun, judge, type Violation } from './judge.js';
+import { type Count, type JudgedRun, judge, type LocalRead, type Violation } from './judge.js';
 import { NamespaceNetwork } from './namespace-network.js';
 import { NemesisClient, writeOf } from './nemesis-client.js';
 import { NemesisEnsemble, patienceMs } from './nemesis-ensemble.js';
@@ -71,16 +71,19 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisReport
     process.stderr.write(`Configurations, logs and data are kept in ${directory}\n`);
   };
   const stopHandlingSignals = onDeadlySignal(dying);
+  process.on('exit', run.clearUp);
   let finished = false;
   try {
     const report = await run.run();
     finished = report.violations.length === 0;
     return { ...report, directory: finished && !options.keep ? null : directory };
   } finally {
+    const kept = options.keep || !finished;
+    await run.close(kept);
     stopHandlingSignals();
-    run.clearUp();
-    if (finished && !options.keep) rmSync(directory, { recursive: true, force: true });
-    else options.print(`Configurations, logs, data and history are kept in ${directory}`);
+    process.removeListener('exit', run.clearUp);
+    if (kept) options.print(`Configurations, logs, data and history are kept in ${directory}`);
+    else rmSync(directory, { recursive: true, force: true });
   }
 }
 
@@ -138,7 +141,6 @@ class NemesisRun {
     const judgedAt = performance.now();
     chronicle.note(`judging ${judged.operations.length} operations`);
     const violations = [...judge(judged), ...this.findings];
-    this.record(judged, violations);
     return {
       seed,
       network: network.kind,
@@ -156,15 +158,25 @@ class NemesisRun {
     };
   }
 
+  /** `keeps`: with the history and what lies on the small disk. */
+  async close(keeps: boolean): Promise<void> {
+    await this.ensemble?.close();
+    if (keeps) {
+      this.record();
+      this.smallDisk?.save(join(this.directory, 'node1-data'));
+    }
+    this.clearUp();
+  }
+
   /** Synchronous and repeatable: also for a process that dies. */
-  clearUp(): void {
+  readonly clearUp = (): void => {
     for (const client of this.clients) client.close();
     for (const watcher of this.watchers) watcher.close();
     this.ensemble?.killNow();
     this.ensemble?.view.close();
     this.network?.close();
     this.smallDisk?.unmount();
-  }
+  };
 
   private async openNetwork(): Promise<NemesisNetwork> {
     const { network, nodes, seed, print } = this.options;
@@ -212,7 +224,7 @@ class NemesisRun {
       });
       this.clients.push(client);
     }
-    return this.clients.map((client) => client.run());
+    return this.clients.map((client) => client.run().catch((error: Error) => this.find(`a client: ${error.stack}`)));
   }
 
   private sharedKeysNow(): string[] {
@@ -255,7 +267,7 @@ class NemesisRun {
     }
     return {
       operations: this.history.operations,
-      localReads: this.clients.flatMap((client) => client.localReads),
+      localReads: this.localReads,
       emptyRevision,
       watchers: this.watchers.map(({ changes }) => changes),
       nodes,
@@ -268,16 +280,17 @@ class NemesisRun {
     this.findings.push({ property: 'nodes and clients behave', detail: text });
   }
 
-  private record(judged: JudgedRun, violations: readonly Violation[]): void {
-    if (violations.length === 0 && !this.options.keep) return;
-    writeFileSync(join(this.directory, 'history.jsonl'), judged.operations.map(lineOf).join(''));
-    writeFileSync(join(this.directory, 'local-reads.jsonl'), judged.localReads.map(lineOf).join(''));
-    writeFileSync(join(this.directory, 'changes.jsonl'), (judged.watchers[0] ?? []).map(lineOf).join(''));
+  private record(): void {
+    const write = (name: string, values: readonly object[]): void =>
+      writeFileSync(join(this.directory, name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    write('history.jsonl', this.history.operations);
+    write('local-reads.jsonl', this.localReads);
+    for (const [index, { changes }] of this.watchers.entries()) write(`changes-${index + 1}.jsonl`, changes);
   }
-}
 
-function lineOf(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+  private get localReads(): LocalRead[] {
+    return this.clients.flatMap((client) => client.localReads);
+  }
 }
 
 function turned<T>(list: readonly T[], by: number): T[] {

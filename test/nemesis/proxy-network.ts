@@ -36,6 +36,7 @@ export class ProxyNetwork implements NemesisNetwork {
   private readonly servers: Server[] = [];
   private readonly sockets = new Set<Socket>();
   private readonly directions = new Set<Direction>();
+  private closed = false;
 
   private constructor(ports: readonly NodePorts[], seed: number) {
     this.ports = ports;
@@ -84,6 +85,8 @@ export class ProxyNetwork implements NemesisNetwork {
   }
 
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     for (const socket of this.datagramSockets) socket.close();
     for (const server of this.servers) server.close();
     for (const socket of this.sockets) socket.destroy();
@@ -123,7 +126,7 @@ export class ProxyNetwork implements NemesisNetwork {
     if (this.random.chance(lossPercent / 100)) return;
     setTimeout(() => {
       // Closed in the meantime: the run is over.
-      if (this.servers[to]?.listening === true) sender.send(bytes, this.portsOf(to).realElection, host);
+      if (!this.closed) sender.send(bytes, this.portsOf(to).realElection, host);
     }, delayMs);
   }
 

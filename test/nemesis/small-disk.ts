@@ -2,7 +2,7 @@
 // where that is not allowed.
 
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { open, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -71,6 +71,11 @@ export class SmallDisk {
 
   empty(): void {
     rmSync(join(this.mountPoint, 'ballast'), { force: true });
+  }
+
+  /** Copies the node's data to where it outlives the mount. */
+  save(directory: string): void {
+    cpSync(this.dataDirectory, directory, { recursive: true, filter: (name) => !lstatSync(name).isSocket() });
   }
 
   /** Once nobody uses it any more. */
