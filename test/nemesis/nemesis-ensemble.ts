@@ -24,6 +24,8 @@ const settings = {
 };
 /** For whatever a node should do soon; the machine may be busy with other work. */
 export const patienceMs = 60_000;
+/** It takes seconds without a disturbance, and the faults go on meanwhile. */
+const countedAgainMs = 300_000;
 
 export interface NemesisEnsembleOptions {
   readonly directory: string;
@@ -172,7 +174,7 @@ export class NemesisEnsemble {
 
   async countedAgain(index: number): Promise<void> {
     const what = `node${index + 1} to be counted again after its disk was lost`;
-    await until(what, { timeoutMs: patienceMs, everyMs: 100 }, () => isCounted(this.dataDirectory(index)) || undefined);
+    await until(what, { timeoutMs: countedAgainMs, everyMs: 100 }, () => isCounted(this.dataDirectory(index)) || undefined);
     this.condition(index).blank = false;
     this.weigh();
   }
