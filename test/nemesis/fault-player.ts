@@ -165,6 +165,8 @@ export class FaultPlayer {
     if (diskNode === null || smallDisk === null) return this.skipped(step, 'there is no small disk');
     if (this.busy.has(diskNode)) return this.skipped(step, 'the node is not free');
     await this.hold([diskNode], async () => {
+      // A node does not start on a full disk, and is not asked to.
+      await ensemble.started(diskNode);
       this.done('full disks', step, [diskNode]);
       await smallDisk.fill();
       ensemble.fullDisk(diskNode, true);

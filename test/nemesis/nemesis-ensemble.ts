@@ -132,6 +132,14 @@ export class NemesisEnsemble {
     });
   }
 
+  /** Waits until the node has started; one that ended instead was reported. */
+  async started(index: number): Promise<void> {
+    const node = this.node(index);
+    await until(`${node.name} to have started`, { timeoutMs: patienceMs, everyMs: 10 }, () =>
+      this.condition(index).up || !node.running ? true : undefined,
+    );
+  }
+
   /** The process is expected to refuse; returns what it logged, or null when it was still there at the deadline. */
   async startAndRefuse(index: number): Promise<{ readonly log: string; readonly code: number | null } | null> {
     const node = this.node(index);
