@@ -182,7 +182,11 @@ export class NemesisEnsemble {
 
   async countedAgain(index: number): Promise<void> {
     const what = `node${index + 1} to be counted again after its disk was lost`;
-    await until(what, { timeoutMs: countedAgainMs, everyMs: 100 }, () => isCounted(this.dataDirectory(index)) || undefined);
+    await until(
+      what,
+      { timeoutMs: countedAgainMs, everyMs: 100 },
+      () => isCounted(this.dataDirectory(index)) || undefined,
+    );
     this.condition(index).blank = false;
     this.weigh();
   }
