@@ -56,25 +56,26 @@ export class Chronicle {
 
   /** The longest ones, by the time during which a quorum was possible. */
   longestGaps(count: number): Gap[] {
-    return this.gaps
-      .map(({ fromMs, toMs }) => {
-        const change = this.quorums.findLast(({ atMs }) => atMs <= toMs);
-        const since = change === undefined || !change.possible ? toMs : Math.max(fromMs, change.atMs);
-        const cause = this.entries.filter(({ atMs }) => atMs >= fromMs - causeMs && atMs <= toMs);
-        return {
-          fromMs,
-          toMs,
-          withQuorumMs: toMs - since,
-          cause: cause.map(({ atMs, text }) => `${seconds(atMs)} ${text}`),
-        };
-      })
-      .sort((a, b) => b.withQuorumMs - a.withQuorumMs)
-      .slice(0, count);
+    const gaps = this.gaps.map((gap) => this.explain(gap.fromMs, gap.toMs));
+    return gaps.sort((a, b) => b.withQuorumMs - a.withQuorumMs).slice(0, count);
   }
 
-  /** The longest one, whatever its cause. */
-  get longestGapMs(): number {
-    return this.gaps.reduce((longest, { fromMs, toMs }) => Math.max(longest, toMs - fromMs), 0);
+  /** The longest one, whatever its cause; undefined when there was none worth telling. */
+  longestGap(): Gap | undefined {
+    const [longest] = this.gaps.toSorted((a, b) => b.toMs - b.fromMs - (a.toMs - a.fromMs));
+    return longest === undefined ? undefined : this.explain(longest.fromMs, longest.toMs);
+  }
+
+  private explain(fromMs: number, toMs: number): Gap {
+    const change = this.quorums.findLast(({ atMs }) => atMs <= toMs);
+    const since = change === undefined || !change.possible ? toMs : Math.max(fromMs, change.atMs);
+    const cause = this.entries.filter(({ atMs }) => atMs >= fromMs - causeMs && atMs <= toMs);
+    return {
+      fromMs,
+      toMs,
+      withQuorumMs: toMs - since,
+      cause: cause.map(({ atMs, text }) => `${seconds(atMs)} ${text}`),
+    };
   }
 }
 

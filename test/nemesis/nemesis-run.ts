@@ -45,7 +45,9 @@ export interface NemesisReport {
   readonly epochs: number;
   readonly changes: number;
   readonly keys: number;
-  readonly longestGapMs: number;
+  /** The longest time without an acknowledged write, whatever its cause. */
+  readonly longestGap: Gap | undefined;
+  /** The longest such times during which a quorum was up and connected. */
   readonly gaps: readonly Gap[];
   readonly judgedMs: number;
   /** What broke a promise. */
@@ -151,7 +153,7 @@ class NemesisRun {
       epochs: last.epoch,
       changes: judged.watchers[0]?.length ?? 0,
       keys: this.usedKeys.size,
-      longestGapMs: chronicle.longestGapMs,
+      longestGap: chronicle.longestGap(),
       gaps: chronicle.longestGaps(gapsTold),
       judgedMs: performance.now() - judgedAt,
       violations,

@@ -5,7 +5,7 @@
 //                     [--only kill,pause,…]
 
 import { parseArgs } from 'node:util';
-import { seconds } from './chronicle.js';
+import { type Gap, seconds } from './chronicle.js';
 import { type FaultKind, faultKinds } from './fault-plan.js';
 import { type NemesisOptions, type NemesisReport, runNemesis } from './nemesis-run.js';
 
@@ -53,6 +53,12 @@ function numberOf(name: string, text: string): number {
   throw new Error(`Cannot use --${name} ${text}: expected a number`);
 }
 
+function tellGap(gap: Gap): void {
+  const lasted = `${seconds(gap.toMs - gap.fromMs)}, ${seconds(gap.withQuorumMs)} of it with a quorum`;
+  say(`  ${lasted}, until ${seconds(gap.toMs)}; before it:`);
+  for (const line of gap.cause) say(`      ${line}`);
+}
+
 function tell(report: NemesisReport): void {
   const list = (counts: ReadonlyMap<string, number>): string =>
     [...counts]
@@ -65,12 +71,10 @@ function tell(report: NemesisReport): void {
   say(`refused because of: ${list(report.refusals)}`);
   say(`faults: ${list(report.faults)}`);
   say(`${report.changes} changes of ${report.keys} shared keys and the counters, ${report.epochs} epochs`);
-  say(`longest time without an acknowledged write: ${seconds(report.longestGapMs)}`);
+  say('longest time without an acknowledged write:');
+  for (const gap of report.longestGap === undefined ? [] : [report.longestGap]) tellGap(gap);
   say('longest such times while a quorum was up and connected:');
-  for (const gap of report.gaps) {
-    say(`  ${seconds(gap.withQuorumMs)} of ${seconds(gap.toMs - gap.fromMs)}, until ${seconds(gap.toMs)}; before it:`);
-    for (const line of gap.cause) say(`      ${line}`);
-  }
+  for (const gap of report.gaps) tellGap(gap);
   say(`judged in ${seconds(report.judgedMs)}`);
   for (const { property, detail } of report.violations) say(`BROKEN: ${property}: ${detail}`);
   say(
