@@ -4,11 +4,12 @@
 import type { Limits } from '../config/limits.js';
 import { Fifo } from '../shared/fifo.js';
 import type { Zxid } from '../shared/ids.js';
-import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type { CommandResult } from '../tree/command.js';
 import type { Entry } from '../tree/delta.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import { encodeBatch } from '../wire/batch-codec.js';
 import type { Batch } from '../zab/messages.js';
+import { commandBytes } from './command-bytes.js';
 import { ConfirmedAnswers } from './confirmed-answers.js';
 import { answer, failure, type PendingRequest } from './request.js';
 
@@ -32,9 +33,6 @@ interface Staged {
   readonly request: PendingRequest;
   readonly result: CommandResult;
 }
-
-/** Rough bytes of an entry around its key and value. */
-const entryOverheadBytes = 64;
 
 export class LeaderRequests {
   private readonly host: LeaderRequestsHost;
@@ -178,17 +176,5 @@ export class LeaderRequests {
       }
     }
     return entries;
-  }
-}
-
-function commandBytes({ command }: CommandEnvelope): number {
-  switch (command.type) {
-    case 'add':
-    case 'set':
-      return command.key.length + command.value.length + entryOverheadBytes;
-    case 'delete':
-      return command.key.length + entryOverheadBytes;
-    default:
-      return entryOverheadBytes;
   }
 }
