@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'node_modules/**', 'dist/**'],
+          exclude: ['test/integration/**', 'test/long/**', 'node_modules/**', 'dist/**'],
           pool: 'forks',
           setupFiles: ['test/support/property-seed.ts'],
           testTimeout: 20_000,
