@@ -2,7 +2,7 @@
 // failing seed is the whole reproduction.
 
 import { expect, it } from 'vitest';
-import { describeFailure } from '../../src/simulator/seed-sweep.js';
+import { describeResult } from '../../src/simulator/seed-sweep.js';
 import { runSimulation } from '../../src/simulator/simulation.js';
 import { longFirstSeed, longMinutes } from './long-run.js';
 
@@ -16,8 +16,9 @@ it(`simulated ensembles keep their promises for ${longMinutes} minutes`, { timeo
   let seed = longFirstSeed;
   for (; performance.now() < endMs; seed++) {
     const nodes = sizes[seed % sizes.length] ?? 3;
-    const result = await runSimulation({ seed, nodes, durationMs });
-    expect(result.violations.length === 0 ? '' : describeFailure(result, durationMs)).toBe('');
+    const options = { seed, nodes, durationMs };
+    const result = await runSimulation(options);
+    expect(result.violations.length === 0 ? '' : describeResult(result, options)).toBe('');
     virtualMs += result.virtualMs;
     entries += result.entries;
   }
