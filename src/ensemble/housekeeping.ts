@@ -3,7 +3,7 @@
 
 import type { NodeConfig } from '../config/node-config.js';
 import { StoreError } from '../shared/errors.js';
-import type { Zxid } from '../shared/ids.js';
+import { type Zxid, zxidZero } from '../shared/ids.js';
 import type { CommandResult } from '../tree/command.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import type { CommitLog } from './ports.js';
@@ -25,6 +25,8 @@ export interface HousekeepingHost {
 
 /** Pause before a failed flush is tried again. */
 const flushRetryMs = 1_000;
+/** The log is looked at this often when nothing was flushed. */
+const trimIntervalMs = 1_000;
 /** A node that was full before it was elected, or is elected again, gives leadership away this often at the most. */
 const handOverIntervalMs = 10_000;
 
@@ -33,6 +35,8 @@ export class Housekeeping {
   private logFull = false;
   private storeFull = false;
   private flushing = false;
+  private trimmedThrough = zxidZero;
+  private trimAtMs = Number.NEGATIVE_INFINITY;
   private retryAtMs = Number.NEGATIVE_INFINITY;
   private handOverAtMs = Number.NEGATIVE_INFINITY;
   /** When the oldest change that is not flushed was seen; null while there is none. */
@@ -50,7 +54,7 @@ export class Housekeeping {
   tick(nowMs: number): void {
     const { tree } = this.host;
     // Checkpoints and snapshots flush on their own, and a transfer that pinned the log may have ended.
-    this.trim();
+    if (tree.flushedZxid > this.trimmedThrough || nowMs >= this.trimAtMs) this.trim();
     if (this.refusal() !== null && nowMs >= this.handOverAtMs) this.handOver('its disk is full');
     if (tree.flushedZxid >= tree.appliedZxid) {
       this.dirtySinceMs = null;
@@ -101,6 +105,8 @@ export class Housekeeping {
   private trim(): void {
     const log = this.host.logOf();
     const before = log.base;
+    this.trimmedThrough = this.host.tree.flushedZxid;
+    this.trimAtMs = this.host.nowMs() + trimIntervalMs;
     const base = log.trim(this.host.tree.flushedZxid, this.host.config.limits.logRetainBytesMax);
     if (base > before) this.host.trimmed(base);
   }
