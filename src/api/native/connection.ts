@@ -188,6 +188,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.stream.end();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.stream.destroy(), this.limits.handshakeTimeoutMs);
+    this.account();
   }
 
   // ---- inside ----

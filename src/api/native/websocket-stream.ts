@@ -64,7 +64,10 @@ export class WebSocketStream implements ByteStream {
   }
 
   end(): void {
-    this.socket.close(normalClosure);
+    const { socket } = this;
+    socket.close(normalClosure);
+    // The rest of a message would be kept until it is whole: it is not waited for.
+    if (this.unfinishedBytes > 0) this.carrier.write('', () => socket.terminate());
   }
 
   destroy(): void {
