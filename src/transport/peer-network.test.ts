@@ -45,8 +45,8 @@ async function connected(a: Node, b: Node, channel: Channel = 'quorum'): Promise
 }
 
 /** A TCP client that is no member. */
-async function stranger(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
+async function stranger(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
   cleanups.push(() => socket.destroy());
   await new Promise((resolve) => socket.once('connect', resolve));
   socket.on('error', () => undefined);
@@ -347,6 +347,17 @@ describe('TcpPeerNetwork', () => {
     await connected(a, b);
     await until('evictions', () => b.network.counters.handshakesEvicted >= 22);
     await until('closed sockets', () => strangers.filter((socket) => socket.closed).length >= 22);
+  });
+
+  // Elsewhere there is one loopback address.
+  it.runIf(process.platform === 'linux')('a flood from one address ends no handshake of another', async () => {
+    const few = { limits: { ...limits, peerHandshakesMax: 8 } };
+    const a = await node(newMembers(1), 0, few);
+    const slow = await stranger(a.network.boundPort);
+    const flood: Socket[] = [];
+    for (let i = 0; i < 60; i++) flood.push(await stranger(a.network.boundPort, '127.0.0.2'));
+    await until('evictions', () => flood.filter((socket) => socket.closed).length === 53);
+    expect(slow.closed).toBe(false);
   });
 
   it('closes a connection that does not finish its handshake in time, also one of its own', async () => {

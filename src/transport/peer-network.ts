@@ -10,6 +10,7 @@ import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import type { ServerId } from '../shared/ids.js';
 import { FrameSplitter, FrameTooLargeError, frameOf } from '../wire/native-framing.js';
 import { clusterKeyOf } from './cluster-key.js';
+import { CrowdByAddress } from './crowd-by-address.js';
 import { listenFailure, parseListenAddress, reasonOf } from './listen-address.js';
 import type { NetworkMember, NetworkOptions } from './network-options.js';
 import { type HandshakeResult, PeerHandshake } from './peer-handshake.js';
@@ -50,8 +51,8 @@ export class TcpPeerNetwork implements PeerNetwork {
   #stopped = false;
   #lastLink = 0;
   readonly #openings = new Set<Opening>();
-  /** Accepted ones among the openings, oldest first: the ones that strangers can make. */
-  readonly #acceptedOpenings = new Set<Opening>();
+  /** Accepted ones among the openings, by address: the ones that strangers can make. */
+  readonly #acceptedOpenings = new CrowdByAddress<Opening>();
   readonly #links = new Map<number, OpenLink>();
   readonly #linksByKey = new Map<string, OpenLink>();
   /** Given up, with something still to be sent: closed once it is, or after a while. */
@@ -163,19 +164,20 @@ export class TcpPeerNetwork implements PeerNetwork {
       socket.destroy();
       return;
     }
-    // The oldest goes, so that a flood of silent connections cannot keep members out: theirs take milliseconds.
+    const remote = socket.remoteAddress ?? 'an unknown address';
+    // The oldest of the address with the most goes: a flood from one place cannot keep members at others out, however
+    // far away they are, and not even those beside it, whose handshakes take milliseconds.
     if (this.#acceptedOpenings.size >= this.#options.limits.peerHandshakesMax) {
-      const [oldest] = this.#acceptedOpenings;
-      if (oldest !== undefined) {
+      const crowding = this.#acceptedOpenings.oldestOfMost();
+      if (crowding !== undefined) {
         this.counters.handshakesEvicted++;
-        this.#fail(oldest, 'too many unfinished handshakes');
+        this.#fail(crowding, 'too many unfinished handshakes');
       }
     }
-    const remote = socket.remoteAddress ?? 'an unknown address';
     const opening = this.#open(socket, PeerHandshake.accept(this.#options, this.#key), false, (reason) =>
       this.#log.warn('refused', `Refused a peer connection from ${remote}: ${reason}`),
     );
-    this.#acceptedOpenings.add(opening);
+    this.#acceptedOpenings.add(remote, opening);
   }
 
   #open(socket: Socket, handshake: PeerHandshake, outgoing: boolean, failed: (reason: string) => void): Opening {
