@@ -27,9 +27,9 @@ export const limits = {
   compactVersionsMax: 8_192,
   /** Unsent bytes on one peer link before the peer is dropped, and on one client connection before reading stops. */
   peerQueueBytesMax: 64 * 2 ** 20,
-  clientQueueBytesMax: 8 * 2 ** 20,
+  clientQueueBytesMax: 2 * 2 ** 20,
   /** Unsent bytes of all client connections; past it only short queues may grow. */
-  clientQueueBytesTotalMax: 512 * 2 ** 20,
+  clientQueueBytesTotalMax: 128 * 2 ** 20,
   /** Bytes of all large requests that are half there; others wait. Each has to be whole within the time, waiting included. */
   clientArrivalBytesTotalMax: 32 * 2 ** 20,
   requestArrivalTimeoutMs: 30_000,

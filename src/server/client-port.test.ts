@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ClientPortBench, exchange, quietLog, until } from '../../test/support/client-port-bench.js';
 import { NativeTestClient, setOf, textOf, watchOf } from '../../test/support/native-test-client.js';
@@ -165,6 +165,40 @@ describe('HTTP', () => {
     expect((await fetch(`${url}/nothing?here`)).status).toBe(404);
     expect((await fetch(`${url}/v1/ws`)).status).toBe(426);
     expect(textOf(await exchange(port.boundPort, 'NONSENSE\r\n\r\n'))).toMatch(/^HTTP\/1\.1 400 /);
+    await until(() => port.connectionCount === 0);
+  });
+});
+
+describe('HTTP beyond its one request', () => {
+  it('is not parsed: of thousands of pipelined requests the first is answered', async () => {
+    const { port, service } = await setup();
+    const status = vi.spyOn(service, 'status');
+    const request = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
+    const answer = textOf(await exchange(port.boundPort, request.repeat(5_000)));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer.match(/HTTP\/1\.1/g)?.length).toBe(1);
+    expect(status).toHaveBeenCalledTimes(1);
+    await until(() => port.connectionCount === 0);
+  });
+
+  it('headers that do not end within their bound are refused', async () => {
+    const { port } = await setup();
+    const answer = await exchange(port.boundPort, `GET /healthz HTTP/1.1\r\n${'x: y\r\n'.repeat(20_000)}`);
+    expect(textOf(answer)).toMatch(/^HTTP\/1\.1 431 /);
+    await until(() => port.connectionCount === 0);
+  });
+
+  it('a head that comes a byte at a time is one', async () => {
+    const { port } = await setup();
+    const socket = connect({ port: port.boundPort, host: '127.0.0.1' });
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk.toString();
+    });
+    for (const byte of 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n') {
+      await new Promise((resolve) => socket.write(byte, resolve));
+    }
+    await until(() => /^HTTP\/1\.1 200 [^]*"serving":true/.test(answer));
     await until(() => port.connectionCount === 0);
   });
 });

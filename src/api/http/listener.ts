@@ -7,7 +7,9 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Limits } from '../../config/limits.js';
 import type { StoreService } from '../../service/store-service.js';
+import { assert } from '../../shared/assert.js';
 import { answerHealth } from './commands/healthz.js';
+import { collectHead, discard, RequestHead } from './request-head.js';
 
 export interface HttpListenerOptions {
   readonly service: StoreService;
@@ -17,6 +19,9 @@ export interface HttpListenerOptions {
 }
 
 export const webSocketPath = '/v1/ws';
+
+/** A request's line and headers, bytes. */
+const headBytesMax = 16 * 2 ** 10;
 
 /** Length and header of the native protocol's largest frame, which may come as one message. */
 const frameHeaderBytes = 4;
@@ -34,7 +39,10 @@ export class HttpListener {
   constructor(options: HttpListenerOptions) {
     this.options = options;
     this.server = createServer({ keepAlive: false }, (request, response) => this.answer(request, response));
-    this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
+    this.server.on('upgrade', (request, carrier) => {
+      assert(carrier instanceof RequestHead, 'An upgrade was asked for on a connection that was not accepted here');
+      this.upgrade(request, carrier);
+    });
   }
 
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
@@ -44,7 +52,14 @@ export class HttpListener {
       setTimeout(() => socket.destroy(), this.options.limits.handshakeTimeoutMs),
     );
     socket.once('close', () => this.settle(socket));
-    this.server.emit('connection', socket);
+    collectHead(socket, headBytesMax, (head, behind) => {
+      if (head === null) {
+        socket.end(rawResponse(431, `A request's head may have ${headBytesMax} bytes`));
+        discard(socket);
+        return;
+      }
+      this.server.emit('connection', new RequestHead(socket, { head, behind }));
+    });
   }
 
   /** Ends what is under way. WebSockets belong to whoever took them. */
@@ -60,20 +75,22 @@ export class HttpListener {
     else answerText(response, 404, `Nothing is at ${path}`);
   }
 
-  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
+  private upgrade(request: IncomingMessage, carrier: RequestHead): void {
+    const { socket, behind } = carrier;
+    carrier.on('error', () => carrier.destroy());
     if (pathOf(request) !== webSocketPath) {
-      refuseUpgrade(socket, 404, `WebSocket connections are taken at ${webSocketPath}`);
+      refuseUpgrade(carrier, 404, `WebSocket connections are taken at ${webSocketPath}`);
     } else if (!sameOrigin(request)) {
-      refuseUpgrade(socket, 403, 'WebSocket connections are taken from pages of this very server only');
+      refuseUpgrade(carrier, 403, 'WebSocket connections are taken from pages of this very server only');
     } else {
       this.upgrades ??= webSocketServer(this.options.limits);
       this.upgrades.then(
         (upgrades) =>
           // A socket that is gone meanwhile is no harm: it is not upgraded.
-          upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+          upgrades.handleUpgrade(request, socket, behind, (webSocket) => {
             this.settle(socket);
             this.options.acceptWebSocket(webSocket, socket);
+            socket.resume();
           }),
         // Out of file descriptors, say: the next one tries again.
         () => {
