@@ -1,4 +1,5 @@
-// Every mutation of the gate. Failures that cannot be brought back in the simulator stand at the end, with the reason.
+// Every mutation of the gate, one for each known failure; `source` says whose. All of them can be brought back somewhere:
+// where zabtree has no place for the original (decimal ids, an epoch file in the clear), in the leaf that rules it out.
 
 import { appliedBeforeDurable } from './broadcast/applied-before-durable.js';
 import { commitBelowQuorum } from './broadcast/commit-below-quorum.js';
