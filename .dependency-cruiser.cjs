@@ -26,7 +26,7 @@ const typeRows = {
 
 const isTest = '[.]test[.]ts$';
 /** Commands that run a server or the simulator inside this process. */
-const serverSideCommands = '^src/cli/(commands/)?(server|simulate)-command[.]ts$';
+const serverSideCommands = '^src/cli/(commands/)?(server|rebuild|simulate)-command[.]ts$';
 const pure = '^src/(shared|zab|tree)/';
 
 function folderRule(folder, mayImport) {
@@ -130,7 +130,7 @@ module.exports = {
     },
     {
       name: 'cli-server-side-imports',
-      comment: 'The commands that run a server or the simulator may import these two, and logs.',
+      comment: 'The commands that run a server or the simulator, or rebuild a member, may import these two, and logs.',
       severity: 'error',
       from: { path: serverSideCommands, pathNot: isTest },
       to: { path: '^src/', pathNot: '^src/(cli|shared|config|observability|server|simulator)/' },

@@ -25,11 +25,13 @@ export function connectionOptions(command: Command): Command {
   return command
     .addOption(new Option('--config <file>', "a client's (or a server's) configuration file").conflicts('peer'))
     .option('--peer <address>', `HOST:PORT of a member, repeatable (default: ${defaultPeer})`, appendPeer)
-    .addOption(
-      new Option('--timeout <duration>', 'how long to wait for an answer, e.g. 5s or 500ms')
-        .default(timeoutMsDefault, '5s')
-        .argParser(durationMs),
-    );
+    .addOption(timeoutOption());
+}
+
+export function timeoutOption(): Option {
+  return new Option('--timeout <duration>', 'how long to wait for an answer, e.g. 5s or 500ms')
+    .default(timeoutMsDefault, '5s')
+    .argParser(durationMs);
 }
 
 export function outputOption(command: Command): Command {
@@ -59,7 +61,7 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
-function appendPeer(text: string, peers: readonly string[] = []): readonly string[] {
+export function appendPeer(text: string, peers: readonly string[] = []): readonly string[] {
   const address = parseAddress(text);
   if (typeof address === 'string') throw new InvalidArgumentError(`${address}.`);
   if (address.port === 0) throw new InvalidArgumentError(`"${text}" has a bad port: expected a number in 1..65535.`);

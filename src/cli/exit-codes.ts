@@ -1,6 +1,7 @@
 // Exit codes of the command line, and which failure ends with which.
 
 import { ConfigError } from '../config/config-error.js';
+import { DamageError } from '../shared/damage-error.js';
 import { type ErrorCode, StoreError } from '../shared/errors.js';
 
 export const exitCodes = {
@@ -13,6 +14,8 @@ export const exitCodes = {
   exists: 4,
   /** No quorum, nobody reachable, or no answer in time. */
   unavailable: 5,
+  /** server: what the node keeps on disk is damaged; it is to be rebuilt. */
+  damaged: 6,
   /** simulate: Ctrl-C ended it early; what a shell says of a program that the signal has ended. */
   interrupted: 130,
 } as const;
@@ -38,6 +41,7 @@ const codesOfErrors: Readonly<Record<ErrorCode, number>> = {
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return exitCodes.usage;
+  if (error instanceof DamageError) return exitCodes.damaged;
   return error instanceof StoreError ? codesOfErrors[error.code] : exitCodes.failed;
 }
 

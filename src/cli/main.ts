@@ -6,8 +6,15 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { ConfigError } from '../config/config-error.js';
 import { type FlagValues, settings } from '../config/config-settings.js';
 import { StoreError } from '../shared/errors.js';
-import { connectionOptions, outputOption, wholeNumber } from './connection-options.js';
+import { appendPeer, connectionOptions, outputOption, timeoutOption, wholeNumber } from './connection-options.js';
 import { errorText, exitCodeOf, exitCodes } from './exit-codes.js';
+
+type RebuildOptions = Record<string, string | boolean | undefined> & {
+  readonly peer?: readonly string[];
+  readonly timeout: number;
+  readonly yes?: boolean;
+  readonly discard?: boolean;
+};
 
 /** Runs one command line (without node and script) and sets process.exitCode. */
 export async function runCli(args: readonly string[]): Promise<void> {
@@ -88,6 +95,24 @@ function registerServer(program: Command): void {
   settingOptions(command).action(async (options: Record<string, string | boolean | undefined>) => {
     const { runServer } = await import('./commands/server-command.js');
     await runServer(configFile(options), flagValues(options));
+  });
+  const rebuild = program
+    .command('rebuild')
+    .description("put a stopped member's damaged data aside, so that it starts blank and is filled by the others")
+    .option('--config <file>', "the member's configuration file, as given to its server")
+    .option(
+      '--peer <address>',
+      'HOST:PORT where another member takes clients, if it cannot be asked; repeatable',
+      appendPeer,
+    )
+    .addOption(timeoutOption())
+    .option('--yes', 'do not ask')
+    .option('--discard', 'remove the old data instead of putting it aside');
+  settingOptions(rebuild).action(async (options: RebuildOptions) => {
+    const { runRebuild } = await import('./commands/rebuild-command.js');
+    const { peer, timeout, yes, discard, ...settings } = options;
+    const action = { peers: peer ?? [], timeoutMs: timeout, yes: yes === true, discard: discard === true };
+    await runRebuild(configFile(settings), flagValues(settings), action);
   });
   const config = program.command('config').description('look at a configuration');
   const print = config

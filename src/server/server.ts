@@ -8,10 +8,12 @@ import type { NodeStorage } from '../ensemble/ports.js';
 import type { Log } from '../observability/log.js';
 import { createStoreService } from '../service/service.js';
 import { assert } from '../shared/assert.js';
+import { DamageError } from '../shared/damage-error.js';
 import { type EnsembleId, groupZero } from '../shared/ids.js';
+import { writeDamageMark } from '../storage/damage-mark.js';
 import { LmdbTreeStoreOpener } from '../storage/lmdb-tree-store.js';
 import { nodeRuntime } from '../storage/node-runtime.js';
-import { claimDirectory } from '../storage/node-storage.js';
+import { claimDirectory, type FileNodeStorage } from '../storage/node-storage.js';
 import { UdpElectionNetwork } from '../transport/election-network.js';
 import { TcpPeerNetwork } from '../transport/peer-network.js';
 import { ClientPort } from './client-port.js';
@@ -30,8 +32,15 @@ export interface ServerOptions {
   readonly log: Log;
   /** This node can no longer keep its promises; the process must end. Everything is closed but the disk. */
   readonly onHalt: (reason: string) => void;
+  /**
+   * What this node keeps on disk was found damaged while it ran, and is marked so. The process must end before this
+   * returns: whoever read the damage must not go on with it.
+   */
+  readonly onDamage: (error: DamageError) => void;
 }
 
+/** A boot that lives this long has come through opening its tree; elections have usually said so before. */
+const openedNoteMs = 1_000;
 /** Between attempts to allocate a log segment on a full disk. */
 const fullDiskRetryMs = 1_000;
 
@@ -40,9 +49,19 @@ const fullDiskRetryMs = 1_000;
  * are there, and no port is taken from a process that is in the directory already. Rejects with one clear error when the
  * directory or a port cannot be had.
  */
-export async function startServer({ config, log, onHalt }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ config, log, onHalt, onDamage }: ServerOptions): Promise<RunningServer> {
+  const damaged = (error: Error): void => {
+    const unmarked = writeDamageMark(config.dataDir, error.message, new Date());
+    if (unmarked !== null) log.error('Cannot mark the data directory as damaged', { error: unmarked });
+    onDamage(new DamageError(`Damage in data directory "${config.dataDir}": ${error.message}`, { cause: error }));
+  };
+  const failed = (error: Error): void => {
+    ensemble?.stop();
+    onHalt(`the tree cannot be written: ${error.message}`);
+  };
+  let ensemble: Ensemble | undefined;
   const claim = await claimDirectory(config.dataDir, nodeRuntime);
-  let opened: NodeStorage | undefined;
+  let opened: FileNodeStorage | undefined;
   const ports = portsOf(config, log, () => {
     assert(opened !== undefined, 'Cannot tell the identity of this node: its data directory is not open');
     return opened;
@@ -53,7 +72,8 @@ export async function startServer({ config, log, onHalt }: ServerOptions): Promi
       runtime: nodeRuntime,
       directory: config.dataDir,
       serverId: config.self.id,
-      treeStores: new LmdbTreeStoreOpener(),
+      treeStores: new LmdbTreeStoreOpener({ damaged, failed }),
+      damaged,
       segmentBytes: config.limits.logSegmentBytes,
       fullDiskRetryMs,
       warn: (text) => log.warn(text),
@@ -65,7 +85,7 @@ export async function startServer({ config, log, onHalt }: ServerOptions): Promi
   }
   const storage = opened;
   const scheduler = new NodeScheduler();
-  const ensemble = new Ensemble({
+  const running = new Ensemble({
     config,
     scheduler,
     electionNetwork: ports.election,
@@ -77,14 +97,18 @@ export async function startServer({ config, log, onHalt }: ServerOptions): Promi
     onHalt,
     keyText: nativeKeyText,
   });
-  ports.client.serve(createStoreService(ensemble, { scheduler, limits: config.limits }));
+  ensemble = running;
+  ports.client.serve(createStoreService(running, { scheduler, limits: config.limits }));
+  const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
+  openedNote.unref();
   const close = async (): Promise<void> => {
     await ports.client.close();
-    ensemble.stop();
+    clearTimeout(openedNote);
+    running.stop();
     await closeStorage(storage);
   };
   try {
-    await startEnsemble(ensemble);
+    await startEnsemble(running);
   } catch (error) {
     await close();
     throw error;

@@ -6,6 +6,13 @@ import { crc32 } from 'node:zlib';
 /** Why a checked file cannot be used; `message` completes "Cannot … : ". */
 export class CheckedFileError extends Error {
   override readonly name = 'CheckedFileError';
+  /** A sound file of another format version is not damaged. */
+  readonly damaged: boolean;
+
+  constructor(reason: string, damaged = true) {
+    super(reason);
+    this.damaged = damaged;
+  }
 }
 
 export interface CheckedFileFormat {
@@ -26,7 +33,7 @@ export function decodeCheckedFile(format: CheckedFileFormat, text: string): Read
   const version = Number(lines[2]);
   if (version !== format.version) {
     const age = version > format.version ? ' (written by a newer zabtree)' : '';
-    throw new CheckedFileError(`format version is ${version}, expected ${format.version}${age}`);
+    throw new CheckedFileError(`format version is ${version}, expected ${format.version}${age}`, false);
   }
   const json = text.slice(lines[0].length);
   if (checksum(json) !== lines[3]) throw new CheckedFileError('it is damaged (checksum does not match)');

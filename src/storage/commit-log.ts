@@ -9,6 +9,7 @@ import { formatZxid, type Zxid } from '../shared/ids.js';
 import type { Batch, EpochEnd } from '../zab/messages.js';
 import { removeDurably, settle, toError, writeDurably } from './durable-files.js';
 import { type EpochEnds, gapBefore } from './epoch-ends.js';
+import { LogDamageError } from './log-damage-error.js';
 import { findBoundary, readBatches } from './log-reader.js';
 import { beginRecordHeader, chainOfHeader } from './log-record.js';
 import { type RecoveredLog, recoverLog } from './log-recovery.js';
@@ -23,6 +24,8 @@ export interface CommitLogOptions {
   readonly segmentBytes: number;
   /** Between attempts to prepare a segment on a full disk, milliseconds. */
   readonly fullDiskRetryMs: number;
+  /** A record that was durable and had been verified is damaged now. Called before the read that met it fails. */
+  readonly damaged?: (error: Error) => void;
 }
 
 /** A log that is being created: its first segment is allocated, its base not yet known. */
@@ -71,6 +74,8 @@ export class FileCommitLog implements CommitLog {
   private lastChain: number;
   private lastDurable: Zxid;
   private truncating = false;
+  private truncations = 0;
+  private readonly damaged: CommitLogOptions['damaged'];
   private hasFailed = false;
   /** Removals of trimmed segments, one after the other: oldest first also on disk, so that a crash leaves no hole. */
   private removals: Promise<void> = Promise.resolve();
@@ -83,6 +88,7 @@ export class FileCommitLog implements CommitLog {
   private constructor(directory: string, options: CommitLogOptions, recovered: RecoveredLog) {
     const { runtime } = options;
     this.runtime = runtime;
+    this.damaged = options.damaged;
     this.directory = directory;
     this.segments = recovered.segments;
     this.ends = recovered.epochEnds;
@@ -165,6 +171,7 @@ export class FileCommitLog implements CommitLog {
       `Cannot truncate the log ${this.directory} to ${formatZxid(to)}: it is outside of it`,
     );
     this.truncating = true;
+    this.truncations += 1;
     this.writer.whenIdle(() => {
       settle(this.runtime, this.cutAfter(to), (error) => {
         // Half a truncation may be on disk; it is finished at the next opening, and only there.
@@ -190,8 +197,12 @@ export class FileCommitLog implements CommitLog {
       return;
     }
     segment.use();
+    const { truncations } = this;
+    const quiet = !this.truncating;
     settle(this.runtime, readBatches(segment, after, bytesMax), (error, batches) => {
       segment.release();
+      // What a truncation has zeroed under the reader is not damaged.
+      if (error instanceof LogDamageError && quiet && truncations === this.truncations) this.damaged?.(error);
       done(error, batches ?? []);
     });
   }

@@ -2,19 +2,30 @@
 // removes what an interrupted creation or snapshot left behind, and checks that manifest, log and tree agree.
 
 import path from 'node:path';
+import { DamageError } from '../shared/damage-error.js';
+import { StoreError } from '../shared/errors.js';
 import { type ServerId, zxidZero } from '../shared/ids.js';
 import { disagreement } from './boot-rules.js';
 import { allocateLog, baseLog, type CommitLogOptions, FileCommitLog } from './commit-log.js';
-import { DataDirectoryError } from './data-directory-error.js';
+import { damageMarkName, describeDamageMark } from './damage-mark.js';
+import { DataDirectoryError, directoryDamage } from './data-directory-error.js';
 import { lockFilePattern } from './directory-lock.js';
-import { errorCodeOf, removeDurably, temporarySuffix, toError } from './durable-files.js';
+import { errorCodeOf, isOutOfSpace, removeDurably, temporarySuffix, toError } from './durable-files.js';
 import type { FileSystem } from './file-system.js';
+import { LogDamageError } from './log-damage-error.js';
 import { type Manifest, ManifestFile, manifestFileName, newManifest, readManifest } from './manifest.js';
 import type { OpenedTreeStore, TreeStoreOpener } from './tree-store-opener.js';
 
 /** Found in the root of a freshly made file system. */
 const harmlessNames: readonly string[] = ['lost+found'];
-const livePattern = /^(?:tree|log)-([0-9]{6,15})$/;
+export const livePattern = /^(?:tree|log)-([0-9]{6,15})$/;
+/** Put aside by a rebuild; nothing in it counts any more. */
+export const asidePattern = /^damaged-[0-9]{1,9}$/;
+/**
+ * Boots in a row that ended neither orderly nor after the whole tree was read. Then the next one reads it in a process
+ * of its own first: damaged pages may be what ended them.
+ */
+const unsettledBootsMax = 5;
 
 export interface DataDirectoryOptions extends CommitLogOptions {
   readonly directory: string;
@@ -88,19 +99,23 @@ async function syncParents(files: FileSystem, directory: string, topmost: string
   }
 }
 
-/** Opens what the locked directory holds; makes it when it holds nothing. Only DataDirectoryError is thrown. */
+/** Opens what the locked directory holds; makes it when it holds nothing. Throws DataDirectoryError or DamageError. */
 export async function openDirectory(options: DataDirectoryOptions): Promise<OpenedDirectory> {
   try {
     return await openLocked(options);
   } catch (error) {
-    if (error instanceof DataDirectoryError) throw error;
-    throw new DataDirectoryError(options.directory, toError(error).message, { cause: error });
+    if (error instanceof DataDirectoryError || error instanceof DamageError) throw error;
+    const damaged = error instanceof LogDamageError || (error instanceof StoreError && error.code === 'CORRUPT');
+    if (damaged) throw directoryDamage(options.directory, error.message, error);
+    const full = isOutOfSpace(error) ? ': the disk is full, and a boot has to write a little' : '';
+    throw new DataDirectoryError(options.directory, toError(error).message + full, { cause: error });
   }
 }
 
 async function openLocked(options: DataDirectoryOptions): Promise<OpenedDirectory> {
   const { directory } = options;
   const { files } = options.runtime;
+  await refuseMarked(files, directory);
   const found = await readManifest(files, directory);
   if (found === null) await refuseForeignFiles(files, directory);
   else checkOwner(options, found);
@@ -108,6 +123,7 @@ async function openLocked(options: DataDirectoryOptions): Promise<OpenedDirector
   const manifest = created ? await create(options, found) : new ManifestFile(files, directory, found);
   await manifest.update((current) => ({ ...current, boot: current.boot + 1 }));
   const nextNumber = await removeLeftovers(options, manifest.current);
+  if (!created) await probeAfterCrash(options, found, manifest);
   const store = await openTree(options, manifest.current);
   try {
     const log = await openLog(options, manifest.current, store);
@@ -118,13 +134,47 @@ async function openLocked(options: DataDirectoryOptions): Promise<OpenedDirector
   }
 }
 
+async function refuseMarked(files: FileSystem, directory: string): Promise<void> {
+  let text: string;
+  try {
+    text = await files.readText(path.join(directory, damageMarkName));
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  throw directoryDamage(directory, describeDamageMark(text));
+}
+
+/**
+ * LMDB does not survive damage to its own structure: the process dies of a signal and can say nothing. When the last boot
+ * may have ended so, a child process reads the whole tree first, and its end tells. A kill or a power failure at the
+ * same moment costs that time and nothing else.
+ */
+async function probeAfterCrash(options: DataDirectoryOptions, found: Manifest, manifest: ManifestFile): Promise<void> {
+  const { boot, opened, settled } = found;
+  if (opened === boot && boot - settled < unsettledBootsMax) return;
+  const directory = path.join(options.directory, found.tree);
+  await requireDirectory(options, found.tree);
+  options.warn(
+    opened < boot
+      ? 'the last boot ended while it opened the tree: checking the tree first'
+      : `the last ${boot - settled} boots ended without an orderly stop: checking the tree first`,
+  );
+  await new Promise<void>((resolve, reject) => {
+    options.treeStores.probe(directory, (error) => (error === null ? resolve() : reject(error)));
+  });
+  await manifest.update((current) => ({ ...current, settled: current.boot }));
+}
+
 async function refuseForeignFiles(files: FileSystem, directory: string): Promise<void> {
   for (const name of await files.list(directory)) {
     if (lockFilePattern.test(name) || harmlessNames.includes(name) || name === manifestFileName + temporarySuffix)
       continue;
+    if (asidePattern.test(name) || name === damageMarkName + temporarySuffix) continue;
+    if (livePattern.test(name)) throw directoryDamage(directory, `it has a "${name}" and lost its manifest`);
     throw new DataDirectoryError(
       directory,
-      `it is not empty ("${name}") and has no manifest: it is not a data directory, or lost its manifest`,
+      `it is not empty ("${name}") and has no manifest: it is not a data directory`,
     );
   }
 }
@@ -184,7 +234,8 @@ export async function removeTree(
 async function openTree(options: DataDirectoryOptions, manifest: Manifest): Promise<OpenedTreeStore> {
   const directory = path.join(options.directory, manifest.tree);
   await requireDirectory(options, manifest.tree);
-  const store = options.treeStores.open(directory);
+  // A member of an ensemble has had a tree; one that never was has promised nothing that could be lost.
+  const store = options.treeStores.open(directory, { existing: manifest.record.ensembleId !== null });
   // The store syncs its files, not their names.
   await options.runtime.files.syncDirectory(directory);
   return store;
@@ -205,10 +256,10 @@ async function openLog(
     return log;
   }
   await new Promise<void>((resolve) => log.close(resolve));
-  throw new DataDirectoryError(options.directory, reason);
+  throw directoryDamage(options.directory, reason);
 }
 
 async function requireDirectory({ directory, runtime }: DataDirectoryOptions, name: string): Promise<void> {
   const exists = await runtime.files.isDirectory(path.join(directory, name)).catch(() => false);
-  if (!exists) throw new DataDirectoryError(directory, `its manifest names "${name}", which is missing`);
+  if (!exists) throw directoryDamage(directory, `its manifest names "${name}", which is missing`);
 }

@@ -17,7 +17,11 @@ export class LmdbImage implements StoreImage {
   private encoder: ImageEncoder | null = null;
   private state: 'reading' | 'ended' | 'closed' = 'reading';
 
-  constructor(directory: string, tables: LmdbTables) {
+  private readonly judged: (error: unknown) => unknown;
+
+  /** `judged`: gets every error of a read and gives the one to throw. */
+  constructor(directory: string, tables: LmdbTables, judged: (error: unknown) => unknown) {
+    this.judged = judged;
     tables.root.resetReadTxn();
     this.transaction = tables.root.useReadTransaction();
     this.meta = lookUpMeta(directory, tables, this.transaction);
@@ -29,7 +33,7 @@ export class LmdbImage implements StoreImage {
     this.encoder ??= new ImageEncoder(bytesMax);
     const encoder = this.encoder;
     while (encoder.length < bytesMax) {
-      const next = this.items.next();
+      const next = this.nextItem();
       if (next.done === true) {
         encoder.end();
         this.state = 'ended';
@@ -40,6 +44,14 @@ export class LmdbImage implements StoreImage {
       encoder.add(next.value);
     }
     return encoder.take();
+  }
+
+  private nextItem(): IteratorResult<Item | null, undefined> {
+    try {
+      return this.items.next();
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   close(): void {

@@ -47,10 +47,15 @@ export function decodeMetaRow(directory: string, row: Buffer): TreeMeta {
   return decodeMeta(cursor);
 }
 
-/** Reads the meta row; a tree without one is new and gets its first, durably. */
-export function openMeta(directory: string, tables: LmdbTables): TreeMeta {
+/** Reads the meta row; a tree without one is new, unless one must exist, and gets its first, durably. */
+export function openMeta(
+  directory: string,
+  tables: LmdbTables,
+  { existing }: { readonly existing: boolean },
+): TreeMeta {
   const row = tables.meta.getBinary(metaKey);
   if (row !== undefined) return decodeMetaRow(directory, row);
+  if (existing) throw new StoreError('CORRUPT', `Cannot open tree "${directory}": its meta row is missing`);
   if ([...tables.heads.getKeys({ limit: 1 })].length > 0) {
     throw new StoreError('CORRUPT', `Cannot open tree "${directory}": it has records and no meta row`);
   }

@@ -1,8 +1,10 @@
 // Opens the LMDB environment of one tree and its tables. The main thread reads through it, the writer thread writes;
 // both open the same file in one process and LMDB shares the environment between them. Knows nothing of rows' meaning.
 
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { StoreError } from '../shared/errors.js';
 import { LookupKeys } from './tree-rows.js';
 
 export type Table = Database<Buffer, Buffer>;
@@ -28,8 +30,14 @@ export const dataFileName = 'tree.mdb';
 /** Address space, not memory or disk: the file grows as it is written, so that a full map never happens. */
 const mapBytesWanted = [2 ** 40, 2 ** 37, 2 ** 35] as const;
 
-export function openTables(directory: string): LmdbTables {
-  const root = openRoot(join(directory, dataFileName));
+/** `existing`: the file must be there; LMDB would take a missing or an empty one for a new one. */
+export function openTables(directory: string, { existing }: { readonly existing: boolean }): LmdbTables {
+  const file = join(directory, dataFileName);
+  const found = existsSync(file) && statSync(file).size > 0;
+  if (existing && !found)
+    throw new StoreError('CORRUPT', `Cannot open tree "${directory}": "${file}" is missing or empty`);
+  const root = openRoot(file);
+  if (found) requireWholeFile(root, file);
   const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...binary });
   return {
     root,
@@ -40,6 +48,26 @@ export function openTables(directory: string): LmdbTables {
     meta: table('meta'),
     lookupKeys: new LookupKeys(),
   };
+}
+
+/** Touching a page that lies behind the end of the file would end the process without a word. */
+function requireWholeFile(root: RootDatabase<Buffer, Buffer>, file: string): void {
+  const { lastPageNumber, pageSize } = root.getStats() as {
+    readonly lastPageNumber: number;
+    readonly pageSize: number;
+  };
+  const { size } = statSync(file);
+  const expected = (lastPageNumber + 1) * pageSize;
+  if (size >= expected) return;
+  void root.close();
+  throw new StoreError('CORRUPT', `Cannot open tree "${file}": it has ${size} bytes, expected at least ${expected}`);
+}
+
+/** What LMDB's errors say about its file: MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_INVALID. */
+const damageCodes: ReadonlySet<string> = new Set(['-30797', '-30796', '-30793']);
+
+export function isLmdbDamage(code: unknown): boolean {
+  return damageCodes.has(String(code));
 }
 
 const binary = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;

@@ -9,14 +9,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Revision } from '../shared/ids.js';
 import { SeededRandom } from '../shared/random.js';
 import { dataFileName } from './lmdb-tables.js';
-import { LmdbTreeStore } from './lmdb-tree-store.js';
+import { type LmdbTreeStore, LmdbTreeStoreOpener } from './lmdb-tree-store.js';
 
 const keyCount = 400;
 
 /** Writes every key in each flush, the flush's number as its value and as the meta's revision; prints it once durable. */
 const writerProgram = `
-const { LmdbTreeStore } = await import(process.argv[1]);
-const store = new LmdbTreeStore(process.argv[2]);
+const { LmdbTreeStoreOpener } = await import(process.argv[1]);
+const store = new LmdbTreeStoreOpener().open(process.argv[2]);
 const value = Buffer.alloc(600);
 const step = () => {
   const revision = store.meta.revision + 1;
@@ -50,7 +50,7 @@ describe('LmdbTreeStore', () => {
     for (let round = 0; round < 4; round++) {
       const child = startWriter(directory);
       const acknowledged = await killAfter(child, 3 + random.below(12));
-      const store = new LmdbTreeStore(directory);
+      const store = new LmdbTreeStoreOpener().open(directory);
       const { revision } = store.meta;
       expect(revision).toBeGreaterThanOrEqual(acknowledged);
       expect(store.meta.appliedZxid).toBe(revision);
@@ -69,14 +69,14 @@ describe('LmdbTreeStore', () => {
   }, 60_000);
 
   it('a damaged record is an error when it is read, never a wrong value', async () => {
-    const store = new LmdbTreeStore(directory);
+    const store = new LmdbTreeStoreOpener().open(directory);
     await flushOne(store, 2, 'a value that can be found in the file');
     await close(store);
     const path = join(directory, dataFileName);
     const file = await readFile(path);
     for (let at = file.indexOf('a value that'); at !== -1; at = file.indexOf('a value that', at + 1)) file[at] = 0x62;
     await writeFile(path, file);
-    const damaged = new LmdbTreeStore(directory);
+    const damaged = new LmdbTreeStoreOpener().open(directory);
     expect(() => damaged.get(1, Buffer.from('key'), undefined)).toThrow(/checksum/);
     const digest = await new Promise<Error | null>((resolve) => damaged.digest((error) => resolve(error)));
     expect(digest).toMatchObject({ code: 'CORRUPT' });
@@ -84,17 +84,17 @@ describe('LmdbTreeStore', () => {
   });
 
   it('a version that a head speaks of and that is not there is an error, never an absent key', async () => {
-    const store = new LmdbTreeStore(directory);
+    const store = new LmdbTreeStoreOpener().open(directory);
     await flushOne(store, 2, 'first');
     await flushOne(store, 3, 'second');
     await close(store);
     const { openTables } = await import('./lmdb-tables.js');
     const { headKey, versionKey } = await import('./tree-rows.js');
     for (const lost of [2, 3]) {
-      const tables = openTables(directory);
+      const tables = openTables(directory, { existing: true });
       await tables.versions.remove(versionKey(lost as Revision, headKey(1, Buffer.from('key'))));
       await tables.root.close();
-      const damaged = new LmdbTreeStore(directory);
+      const damaged = new LmdbTreeStoreOpener().open(directory);
       const read = (at: number | undefined): unknown => damaged.get(1, Buffer.from('key'), at as Revision | undefined);
       expect(() => read(2)).toThrow(/version [23] is missing/);
       if (lost === 3) expect(() => read(undefined)).toThrow(/version 3 is missing/);
@@ -104,7 +104,7 @@ describe('LmdbTreeStore', () => {
 
   it('appendRow() refuses a row that does not belong behind the last one', async () => {
     const { appendRow, openTables } = await import('./lmdb-tables.js');
-    const tables = openTables(directory);
+    const tables = openTables(directory, { existing: false });
     tables.root.transactionSync(() => appendRow(tables.heads, Buffer.from('b'), Buffer.from('1')));
     expect(() =>
       tables.root.transactionSync(() => appendRow(tables.heads, Buffer.from('a'), Buffer.from('1'))),
@@ -114,15 +114,15 @@ describe('LmdbTreeStore', () => {
   });
 
   it('open() refuses a tree of a newer format', async () => {
-    const store = new LmdbTreeStore(directory);
+    const store = new LmdbTreeStoreOpener().open(directory);
     await close(store);
     const { openTables } = await import('./lmdb-tables.js');
     const { metaKey } = await import('./lmdb-meta.js');
     const { seal } = await import('./tree-rows.js');
-    const tables = openTables(directory);
+    const tables = openTables(directory, { existing: true });
     tables.root.transactionSync(() => void tables.meta.put(metaKey, seal(metaKey, Buffer.from([0, 0, 0, 0, 9, 1]))));
     await tables.root.close();
-    expect(() => new LmdbTreeStore(directory)).toThrow(/format version is 9, expected 1/);
+    expect(() => new LmdbTreeStoreOpener().open(directory)).toThrow(/format version is 9, expected 1/);
   });
 });
 

@@ -23,12 +23,13 @@ import { packedBytesMax, packVersion } from './flush-buffer.js';
 import { GrowingBuffer } from './growing-buffer.js';
 import { LmdbImage } from './lmdb-image.js';
 import { openMeta, readCompacted, readSessions } from './lmdb-meta.js';
-import { type LmdbTables, openTables } from './lmdb-tables.js';
+import { probeTree } from './lmdb-probe.js';
+import { isLmdbDamage, type LmdbTables, openTables } from './lmdb-tables.js';
 import { readAt, readHistory, readNewest, readState, scan } from './lmdb-tree-reads.js';
 import { LmdbWriterThread } from './lmdb-writer-thread.js';
 import { encodeKeyRecord, encodeSession } from './tree-image.js';
 import { localSpace, userSpace } from './tree-rows.js';
-import type { OpenedTreeStore, TreeStoreOpener } from './tree-store-opener.js';
+import type { OpenedTreeStore, ScrubPosition, ScrubSlice, TreeStoreOpener } from './tree-store-opener.js';
 
 /** Versions packed between two turns of the event loop: well under a millisecond of work. */
 const packSliceVersions = 500;
@@ -37,9 +38,29 @@ const keptBytesMax = 48 * 2 ** 20;
 
 type Done = (error: Error | null) => void;
 
+/** Who is told what no caller of the store can do anything about. After either the store is of no use. */
+export interface TreeFaults {
+  /** A row or page that was read is damaged. Called before the read fails. */
+  damaged(error: Error): void;
+  /** The writer is gone, or a write failed for another reason than a full disk. */
+  failed(error: Error): void;
+}
+
+const nobody: TreeFaults = { damaged: () => undefined, failed: () => undefined };
+
 export class LmdbTreeStoreOpener implements TreeStoreOpener {
-  open(directory: string): LmdbTreeStore {
-    return new LmdbTreeStore(directory);
+  private readonly faults: TreeFaults;
+
+  constructor(faults: TreeFaults = nobody) {
+    this.faults = faults;
+  }
+
+  open(directory: string, { existing }: { readonly existing: boolean } = { existing: false }): LmdbTreeStore {
+    return new LmdbTreeStore(directory, existing, this.faults);
+  }
+
+  probe(directory: string, done: Done): void {
+    probeTree(directory, done);
   }
 
   remove(directory: string, done: Done): void {
@@ -52,6 +73,7 @@ export class LmdbTreeStoreOpener implements TreeStoreOpener {
 
 export class LmdbTreeStore implements OpenedTreeStore {
   private readonly directory: string;
+  private readonly faults: TreeFaults;
   private readonly tables: LmdbTables;
   private readonly writer: LmdbWriterThread;
   private readonly packer = new GrowingBuffer(0);
@@ -61,18 +83,23 @@ export class LmdbTreeStore implements OpenedTreeStore {
   private busy = false;
   private closing = false;
 
-  constructor(directory: string) {
+  constructor(directory: string, existing: boolean, faults: TreeFaults) {
     this.directory = directory;
-    this.tables = openTables(directory);
+    this.faults = faults;
     try {
-      this.current = openMeta(directory, this.tables);
+      this.tables = openTables(directory, { existing });
+    } catch (error) {
+      throw this.asDamage(error);
+    }
+    try {
+      this.current = openMeta(directory, this.tables, { existing });
       this.compactedThrough = readCompacted(this.tables);
       syncDirectory(directory);
     } catch (error) {
       void this.tables.root.close();
-      throw error;
+      throw this.asDamage(error);
     }
-    this.writer = new LmdbWriterThread(directory);
+    this.writer = new LmdbWriterThread(directory, faults);
   }
 
   get meta(): TreeMeta {
@@ -80,24 +107,44 @@ export class LmdbTreeStore implements OpenedTreeStore {
   }
 
   get(space: SpaceId, key: Bytes, at: Revision | undefined): KeyRecord | undefined {
-    if (at === undefined || space !== userSpace) return readNewest(this.tables, space, key);
-    return readAt(this.tables, key, at);
+    try {
+      if (at === undefined || space !== userSpace) return readNewest(this.tables, space, key);
+      return readAt(this.tables, key, at);
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   state(key: Bytes): KeyState | undefined {
-    return readState(this.tables, key);
+    try {
+      return readState(this.tables, key);
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void {
-    scan(this.tables, space, range, visit);
+    try {
+      scan(this.tables, space, range, visit);
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   history(range: HistoryRange, visit: (change: VersionWrite) => boolean): Revision {
-    return readHistory(this.tables, this.compactedThrough, range, visit);
+    try {
+      return readHistory(this.tables, this.compactedThrough, range, visit);
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   sessions(): readonly SessionRecord[] {
-    return readSessions(this.tables);
+    try {
+      return readSessions(this.tables);
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   flush(batch: FlushBatch, done: Done): void {
@@ -119,11 +166,19 @@ export class LmdbTreeStore implements OpenedTreeStore {
   }
 
   image(): StoreImage {
-    return new LmdbImage(this.directory, this.tables);
+    try {
+      return new LmdbImage(this.directory, this.tables, (error) => this.judged(error));
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   digest(done: Parameters<TreeStore['digest']>[0]): void {
     this.writer.request({ type: 'digest' }, (error, answer) => done(error, answer?.digest ?? null));
+  }
+
+  scrubSlice(from: ScrubPosition | null, done: (error: Error | null, slice: ScrubSlice | null) => void): void {
+    this.writer.request({ type: 'scrub', from }, (error, answer) => done(error, answer?.scrubbed ?? null));
   }
 
   writeImage(chunk: Bytes, done: Done): void {
@@ -169,6 +224,19 @@ export class LmdbTreeStore implements OpenedTreeStore {
         (closeError: Error) => done(error ?? closeError),
       );
     });
+  }
+
+  /** Tells of damage before the read that met it fails. */
+  private judged(error: unknown): unknown {
+    const found = this.asDamage(error);
+    if (found instanceof StoreError && found.code === 'CORRUPT') this.faults.damaged(found);
+    return found;
+  }
+
+  private asDamage(error: unknown): unknown {
+    if (error instanceof StoreError || !(error instanceof Error) || !('code' in error) || !isLmdbDamage(error.code))
+      return error;
+    return new StoreError('CORRUPT', `Cannot read tree "${this.directory}": ${error.message}`, { cause: error });
   }
 
   private begin(): void {

@@ -3,6 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { LmdbDigest } from './lmdb-digest.js';
+import { scrubTables } from './lmdb-scrub.js';
 import { openTables } from './lmdb-tables.js';
 import { LmdbTreeWriter } from './lmdb-tree-writer.js';
 import type { WriterAnswer, WriterFailure, WriterRequest, WriterSettings } from './lmdb-writer-messages.js';
@@ -11,7 +12,7 @@ const port = parentPort;
 if (port === null) throw new Error('lmdb-tree-worker runs as a worker thread only');
 
 const { directory } = workerData as WriterSettings;
-const tables = openTables(directory);
+const tables = openTables(directory, { existing: true });
 const writer = new LmdbTreeWriter(tables);
 
 function failureOf(error: unknown): WriterFailure {
@@ -30,6 +31,8 @@ function answerOf(request: Exclude<WriterRequest, { type: 'digest' | 'close' }>)
     }
     case 'compact':
       return { compacted: writer.compact(request.revision, request.rowsMax) };
+    case 'scrub':
+      return { scrubbed: scrubTables(tables, request.from) };
     case 'writeImage':
       writer.writeImage(Buffer.from(request.chunk.buffer, request.chunk.byteOffset, request.chunk.length));
       return {};

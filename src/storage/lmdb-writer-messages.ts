@@ -3,6 +3,7 @@
 
 import type { ClientId, Revision } from '../shared/ids.js';
 import type { StoreDigest, TreeMeta } from '../tree/store.js';
+import type { ScrubPosition, ScrubSlice } from './tree-store-opener.js';
 
 /** How far a slice of compaction came. */
 export interface CompactProgress {
@@ -23,6 +24,7 @@ export type WriterRequest =
     }
   | { readonly type: 'compact'; readonly id: number; readonly revision: Revision; readonly rowsMax: number }
   | { readonly type: 'digest'; readonly id: number }
+  | { readonly type: 'scrub'; readonly id: number; readonly from: ScrubPosition | null }
   | { readonly type: 'writeImage'; readonly id: number; readonly chunk: Uint8Array }
   | { readonly type: 'finishImage'; readonly id: number }
   | { readonly type: 'importLocal'; readonly id: number; readonly exported: Uint8Array }
@@ -41,6 +43,7 @@ export interface WriterAnswer {
   /** finishImage: what the image said, null when it is incomplete. */
   readonly meta?: TreeMeta | null;
   readonly digest?: StoreDigest;
+  readonly scrubbed?: ScrubSlice;
   /** flush: the memory that came with it. */
   readonly memory?: ArrayBuffer;
 }

@@ -4,10 +4,24 @@
 import { statfsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
+import { isLmdbDamage } from './lmdb-tables.js';
 import type { WriterAnswer, WriterFailure, WriterRequest, WriterSettings } from './lmdb-writer-messages.js';
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type AnswerDone = (error: Error | null, answer: WriterAnswer | null) => void;
+
+export interface WriterFaults {
+  damaged(error: Error): void;
+  failed(error: Error): void;
+}
+
+interface Pending {
+  readonly done: AnswerDone;
+  /** Its failure says something about the disk; that of an image may be the sender's fault. */
+  readonly judges: boolean;
+}
+
+const judgedRequests: ReadonlySet<WriterRequest['type']> = new Set(['flush', 'compact', 'digest', 'scrub']);
 
 /** ENOSPC and EDQUOT, as LMDB's binding gives them. */
 const fullDiskErrors = new Set(['28', '122', 'ENOSPC', 'EDQUOT']);
@@ -26,14 +40,17 @@ function threadSource(): { readonly source: URL | string; readonly eval: boolean
 
 export class LmdbWriterThread {
   private readonly directory: string;
+  private readonly faults: WriterFaults;
   /** A node that starts has nothing to write for a while, and its thread would take the processor from its start. */
   private worker: Worker | null = null;
-  private readonly pending = new Map<number, AnswerDone>();
+  private readonly pending = new Map<number, Pending>();
   private nextId = 1;
   private dead: Error | null = null;
+  private closing = false;
 
-  constructor(directory: string) {
+  constructor(directory: string, faults: WriterFaults) {
     this.directory = directory;
+    this.faults = faults;
   }
 
   request(request: Unnumbered<WriterRequest>, done: AnswerDone, transfer: readonly ArrayBuffer[] = []): void {
@@ -43,7 +60,7 @@ export class LmdbWriterThread {
       return;
     }
     const id = this.nextId++;
-    this.pending.set(id, done);
+    this.pending.set(id, { done, judges: judgedRequests.has(request.type) });
     this.worker ??= this.startWorker();
     this.worker.postMessage({ ...request, id }, transfer);
   }
@@ -53,7 +70,10 @@ export class LmdbWriterThread {
     if (this.worker === null) {
       this.dead ??= new Error('it was closed');
       setImmediate(() => done(null));
-    } else this.request({ type: 'close' }, (error) => done(error));
+    } else {
+      this.closing = true;
+      this.request({ type: 'close' }, (error) => done(error));
+    }
   }
 
   private startWorker(): Worker {
@@ -73,17 +93,27 @@ export class LmdbWriterThread {
   }
 
   private answered(answer: WriterAnswer): void {
-    const done = this.pending.get(answer.id);
+    const pending = this.pending.get(answer.id);
     this.pending.delete(answer.id);
-    done?.(answer.failure === null ? null : this.failure(answer.failure), answer);
+    if (pending === undefined) return;
+    const error = answer.failure === null ? null : this.failure(answer.failure);
+    if (error !== null && pending.judges) this.judge(error);
+    pending.done(error, answer);
   }
 
   private ended(cause: Error): void {
     if (this.dead !== null) return;
     this.dead = cause;
+    if (!this.closing) this.faults.failed(this.lost(cause));
     const waiting = [...this.pending.values()];
     this.pending.clear();
-    for (const done of waiting) done(this.lost(cause), null);
+    for (const { done } of waiting) done(this.lost(cause), null);
+  }
+
+  /** A full disk is waited for. Anything else leaves open what is on the disk, or says that it is damaged. */
+  private judge(error: StoreError): void {
+    if (error.code === 'CORRUPT') this.faults.damaged(error);
+    else if (error.code !== 'NO_SPACE') this.faults.failed(error);
   }
 
   private lost(cause: Error): StoreError {
@@ -97,8 +127,9 @@ export class LmdbWriterThread {
     if (this.isFull(failure)) {
       return new StoreError('NO_SPACE', `Cannot write tree "${this.directory}": the disk is full`, { cause });
     }
-    const code = (errorCodes as readonly string[]).includes(failure.code) ? (failure.code as ErrorCode) : 'INTERNAL';
-    return new StoreError(code, `Cannot write tree "${this.directory}": ${failure.message}`, { cause });
+    const known = isLmdbDamage(failure.code) ? 'CORRUPT' : failure.code;
+    const code = (errorCodes as readonly string[]).includes(known) ? (known as ErrorCode) : 'INTERNAL';
+    return new StoreError(code, `Cannot use tree "${this.directory}": ${failure.message}`, { cause });
   }
 
   /** LMDB reports the system's error number, but a write that the full disk cut short as an I/O error. */

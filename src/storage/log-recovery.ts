@@ -87,7 +87,9 @@ function readSegmentFile(fileSystem: FileSystem, file: string, sequence: number)
     const length = handle.readSync(bytes, 0, 0);
     const decoded = decodeSegmentHeader(bytes.subarray(0, length));
     if (decoded.type === 'version') {
-      throw new LogDamageError(file, 8, `format version is ${decoded.version}, expected ${logFormatVersion}`);
+      throw new Error(
+        `Cannot use commit log "${file}": format version is ${decoded.version}, expected ${logFormatVersion}`,
+      );
     }
     if (decoded.type === 'none') return { file, sequence, size, allocated, header: null };
     if (decoded.header.sequence !== sequence)
@@ -209,7 +211,7 @@ async function cutTail(
     throw new LogDamageError(
       tail.file,
       tail.end,
-      `${reason}, below position ${known} that was known durable (this is ${tail.endPosition}): damage, not a torn tail`,
+      `${reason}, after zxid ${formatZxid(tail.last)}, below position ${known} that was known durable (this is ${tail.endPosition}): damage, not a torn tail`,
     );
   }
   for (const { file } of rest.toReversed()) if (file !== spare?.file) await removeDurably(fileSystem, file);

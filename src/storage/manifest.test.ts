@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory, zxid } from '../../test/support/log-harness.js';
 import { type EnsembleId, epochMax, toEpoch, toServerId } from '../shared/ids.js';
+import { encodeCheckedFile } from './checked-file.js';
 import { decodeManifest, encodeManifest, type Manifest, ManifestFile, newManifest, readManifest } from './manifest.js';
 import { nodeFileSystem } from './node-file-system.js';
 
@@ -23,6 +24,8 @@ const sample: Manifest = {
   serverId: toServerId(2 ** 53 - 1),
   incarnation: '00112233445566778899aabbccddeeff',
   boot: 7,
+  opened: 6,
+  settled: 5,
   record: {
     ensembleId: 'ffeeddccbbaa99887766554433221100' as EnsembleId,
     acceptedEpoch: toEpoch(epochMax),
@@ -44,6 +47,12 @@ describe('the manifest', () => {
       log: 'log-000001',
     });
     expect(decodeManifest(encodeManifest(fresh))).toEqual(fresh);
+  });
+
+  it('of the first version, without opened and settled, reads as if all were well', () => {
+    const { record, opened: _opened, settled: _settled, ...rest } = sample;
+    const old = encodeCheckedFile({ kind: 'manifest', version: 1 }, { ...rest, ...record });
+    expect(decodeManifest(old)).toEqual({ ...sample, opened: sample.boot, settled: sample.boot });
   });
 
   it('is refused with any byte changed, and with any part missing', () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type EnsembleId, type Epoch, epochMax, epochZero, type ServerId, type Zxid, zxidZero } from '../shared/ids.js';
 import type { EpochRecord } from '../zab/effects.js';
 import { CheckedFileError, decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
-import { DataDirectoryError } from './data-directory-error.js';
+import { DataDirectoryError, directoryDamage } from './data-directory-error.js';
 import { errorCodeOf, replaceFile, toError } from './durable-files.js';
 import type { FileSystem } from './file-system.js';
 
@@ -18,6 +18,10 @@ export interface Manifest {
   readonly incarnation: string;
   /** Times the directory was opened. 0: it was never made completely, and nothing in it counts. */
   readonly boot: number;
+  /** Last boot that came through opening the tree. Less than `boot` when the next one begins: that one may have crashed. */
+  readonly opened: number;
+  /** Last boot that ended orderly, or during which the whole tree was read. */
+  readonly settled: number;
   readonly record: EpochRecord;
   /** Names of the live directories beside the manifest. */
   readonly tree: string;
@@ -33,7 +37,7 @@ export function newManifest(options: {
   readonly log: string;
 }): Manifest {
   const record = { ensembleId: null, acceptedEpoch: epochZero, currentEpoch: epochZero, probation: false };
-  return { ...options, boot: 0, record, logBase: zxidZero };
+  return { ...options, boot: 0, opened: 0, settled: 0, record, logBase: zxidZero };
 }
 
 export function encodeManifest(manifest: Manifest): string {
@@ -44,10 +48,14 @@ export function encodeManifest(manifest: Manifest): string {
 /** Throws a CheckedFileError whose message completes "Cannot open data directory …: the manifest cannot be used: ". */
 export function decodeManifest(text: string): Manifest {
   const content = new ManifestContent(decodeCheckedFile(format, text));
+  const boot = content.integer('boot', Number.MAX_SAFE_INTEGER);
   return {
     serverId: content.integer('serverId', Number.MAX_SAFE_INTEGER) as ServerId,
     incarnation: content.text('incarnation', /^[0-9a-f]{32}$/),
-    boot: content.integer('boot', Number.MAX_SAFE_INTEGER),
+    boot,
+    // The first version had no such fields.
+    opened: content.has('opened') ? content.integer('opened', Number.MAX_SAFE_INTEGER) : boot,
+    settled: content.has('settled') ? content.integer('settled', Number.MAX_SAFE_INTEGER) : boot,
     record: {
       ensembleId: content.isNull('ensembleId') ? null : (content.text('ensembleId', /^[0-9a-f]{32}$/) as EnsembleId),
       acceptedEpoch: content.integer('acceptedEpoch', epochMax) as Epoch,
@@ -60,7 +68,7 @@ export function decodeManifest(text: string): Manifest {
   };
 }
 
-/** The manifest in this directory, null when there is none. */
+/** The manifest in this directory, null when there is none. Throws DamageError when it is damaged. */
 export async function readManifest(files: FileSystem, directory: string): Promise<Manifest | null> {
   let text: string;
   try {
@@ -72,7 +80,10 @@ export async function readManifest(files: FileSystem, directory: string): Promis
   try {
     return decodeManifest(text);
   } catch (error) {
-    throw new DataDirectoryError(directory, `the manifest cannot be used: ${toError(error).message}`, { cause: error });
+    const reason = `the manifest cannot be used: ${toError(error).message}`;
+    if (error instanceof CheckedFileError && !error.damaged)
+      throw new DataDirectoryError(directory, reason, { cause: error });
+    throw directoryDamage(directory, reason, error);
   }
 }
 
@@ -135,6 +146,10 @@ class ManifestContent {
     const value = this.content[field];
     if (typeof value !== 'boolean') throw this.wrong(field);
     return value;
+  }
+
+  has(field: string): boolean {
+    return this.content[field] !== undefined;
   }
 
   isNull(field: string): boolean {

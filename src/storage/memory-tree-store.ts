@@ -22,7 +22,7 @@ import { MemoryTreeContent } from './memory-tree-content.js';
 import { TreeDigest } from './tree-digest.js';
 import { decodeKeyRecord, encodeKeyRecord, ImageDecoder, ImageEncoder, type ImageItem } from './tree-image.js';
 import { localSpace, systemSpace, userSpace } from './tree-rows.js';
-import type { CrashableTreeStoreOpener, OpenedTreeStore } from './tree-store-opener.js';
+import type { CrashableTreeStoreOpener, OpenedTreeStore, ScrubPosition, ScrubSlice } from './tree-store-opener.js';
 
 const emptyKey: Bytes = new Uint8Array(0);
 
@@ -46,9 +46,10 @@ export class MemoryTreeDisk implements CrashableTreeStoreOpener {
     this.options = options;
   }
 
-  open(directory: string): MemoryTreeStore {
+  open(directory: string, { existing }: { readonly existing: boolean } = { existing: false }): MemoryTreeStore {
     let content = this.directories.get(directory);
     if (content === undefined) {
+      if (existing) throw new StoreError('CORRUPT', `Cannot open tree "${directory}": it is missing`);
       content = new MemoryTreeContent();
       this.directories.set(directory, content);
     }
@@ -57,6 +58,11 @@ export class MemoryTreeDisk implements CrashableTreeStoreOpener {
     const store = new MemoryTreeStore(content, this.options, () => this.opened.delete(store));
     this.opened.add(store);
     return store;
+  }
+
+  /** Memory has no pages that could be damaged. */
+  probe(_directory: string, done: (error: Error | null) => void): void {
+    this.options.scheduler.defer(() => done(null));
   }
 
   remove(directory: string, done: (error: Error | null) => void): void {
@@ -205,6 +211,10 @@ export class MemoryTreeStore implements OpenedTreeStore {
       this.loading = null;
       done(null, meta);
     });
+  }
+
+  scrubSlice(_from: ScrubPosition | null, done: (error: Error | null, slice: ScrubSlice | null) => void): void {
+    this.options.scheduler.defer(() => done(null, { next: null, rows: 0, bytes: 0 }));
   }
 
   exportLocal(): Bytes {

@@ -247,7 +247,7 @@ describe('openNodeStorage', () => {
   });
 
   it('refuses epochs, logs and trees that no crash can leave', async () => {
-    const place = await newPlace();
+    const place = await newPlace(new LmdbTreeStoreOpener());
     const storage = await openAt(place);
     await persist(storage, recordOf(1, 1));
     await appendThrough(storage, 1, [1, 2, 3]);

@@ -120,6 +120,23 @@ export class FileNodeStorage implements NodeStorage {
     this.replaceRecord(record, done, false);
   }
 
+  /** Notes that this boot came through opening the tree. Costs nothing when a change of the record has said so already. */
+  noteOpened(): void {
+    if (this.closing || this.manifest.current.opened === this.boot) return;
+    this.track(this.manifest.update((manifest) => ({ ...manifest, opened: manifest.boot })));
+  }
+
+  /** Notes that the whole tree was read, or that this boot ends orderly. */
+  private settle(): Promise<void> {
+    const { boot, opened, settled } = this.manifest.current;
+    if (settled === boot && opened === boot) return Promise.resolve();
+    return this.manifest.update((manifest) => ({ ...manifest, opened: manifest.boot, settled: manifest.boot }));
+  }
+
+  noteSettled(): void {
+    if (!this.closing) this.track(this.settle());
+  }
+
   receiveSnapshot(): SnapshotWriter {
     const installation = new SnapshotInstallation({ ...this.options, number: this.nextNumber++ });
     let ended = false;
@@ -162,7 +179,8 @@ export class FileNodeStorage implements NodeStorage {
   }
 
   private replaceRecord(record: EpochRecord, done: (error: Error | null) => void, again: boolean): void {
-    const update = this.manifest.update((manifest) => ({ ...manifest, record }));
+    // That the tree was opened goes with it: a boot that got here did not die of that.
+    const update = this.manifest.update((manifest) => ({ ...manifest, record, opened: manifest.boot }));
     settle(this.options.runtime, update, (error) => {
       if (error instanceof UncertainReplacementError) this.handler?.failed(error);
       if (!isOutOfSpace(error)) {
@@ -182,6 +200,7 @@ export class FileNodeStorage implements NodeStorage {
       await this.manifest.update((manifest) => ({
         ...manifest,
         record,
+        opened: manifest.boot,
         tree: installed.tree,
         log: installed.log,
         logBase: zxid,
@@ -211,7 +230,9 @@ export class FileNodeStorage implements NodeStorage {
   /** Lets `close` wait for it. What cannot be removed now is removed at the next boot. */
   private track(work: Promise<unknown>): void {
     const ended: Promise<unknown> = work
-      .catch((error: unknown) => this.options.warn(`cannot clean up after a snapshot: ${toError(error).message}`))
+      .catch((error: unknown) =>
+        this.options.warn(`background work on the data directory failed: ${toError(error).message}`),
+      )
       .then(() => this.background.delete(ended));
     this.background.add(ended);
   }
@@ -219,6 +240,9 @@ export class FileNodeStorage implements NodeStorage {
   private async shutDown(): Promise<void> {
     while (this.background.size > 0) await Promise.all(this.background);
     await this.manifest.idle();
+    await this.settle().catch((error: unknown) =>
+      this.options.warn(`cannot note the orderly end of this boot: ${toError(error).message}`),
+    );
     await closeLog(this.liveLog);
     const error = await closeStore(this.liveStore);
     await this.lock.release();

@@ -4,6 +4,21 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { TreeMeta, TreeStore } from '../tree/store.js';
 
+/** Where a scrub of a store goes on. Opaque to its owner. */
+export interface ScrubPosition {
+  readonly table: number;
+  /** The last key that was looked at; null: begin with the table. */
+  readonly after: Uint8Array | null;
+}
+
+/** What one slice of a scrub has verified. */
+export interface ScrubSlice {
+  /** null: that was the end. */
+  readonly next: ScrubPosition | null;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 /** A store that is open, with what only its owner may do to it. No callback is called before its call has returned. */
 export interface OpenedTreeStore extends TreeStore {
   /**
@@ -18,6 +33,8 @@ export interface OpenedTreeStore extends TreeStore {
   exportLocal(): Bytes;
   /** Replaces the space `local`, durably. */
   importLocal(exported: Bytes, done: (error: Error | null) => void): void;
+  /** Verifies the next few rows; `from` null begins a round. Damage is an error with the code CORRUPT. */
+  scrubSlice(from: ScrubPosition | null, done: (error: Error | null, slice: ScrubSlice | null) => void): void;
   /** Waits for what is in flight, then lets go of the directory. The store may not be used from the call on. */
   close(done: (error: Error | null) => void): void;
 }
@@ -25,9 +42,15 @@ export interface OpenedTreeStore extends TreeStore {
 export interface TreeStoreOpener {
   /**
    * Opens the store in this directory, which exists; with nothing in it, a new store whose zxid is 0 and whose revision
-   * is the first. Throws when it is damaged, of a newer format or cannot be read, naming the directory.
+   * is the first. Throws when it is damaged, of a newer format or cannot be read, naming the directory. `existing`: there
+   * must be a store, nothing is damage.
    */
-  open(directory: string): OpenedTreeStore;
+  open(directory: string, options?: { readonly existing: boolean }): OpenedTreeStore;
+  /**
+   * Reads the whole of a store that is not open, away from this process: opening damaged pages may end a process. The
+   * error is CORRUPT when it is damaged.
+   */
+  probe(directory: string, done: (error: Error | null) => void): void;
   /** Removes a store that is not open, and its directory. Removing what is not there succeeds. */
   remove(directory: string, done: (error: Error | null) => void): void;
 }

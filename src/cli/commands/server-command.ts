@@ -1,10 +1,12 @@
 // `zabtree server`: one member in the foreground, in this very process. Ends on SIGTERM, SIGINT and SIGHUP, never because
 // standard input or output closes.
 
+import { writeSync } from 'node:fs';
 import type { FlagValues } from '../../config/config-settings.js';
 import { loadNodeConfig } from '../../config/load-node-config.js';
 import { createLog, type Log } from '../../observability/log.js';
 import { type RunningServer, startServer } from '../../server/server.js';
+import { DamageError } from '../../shared/damage-error.js';
 import { StoreError } from '../../shared/errors.js';
 import { exitCodes } from '../exit-codes.js';
 import { note } from '../output.js';
@@ -30,7 +32,14 @@ export async function runServer(file: string | undefined, flags: FlagValues): Pr
       log.error('Stopping: this node can no longer keep its promises', { reason });
       stop(reason, exitCodes.failed);
     },
+    onDamage: (error) => {
+      log.error('Stopping: this node must be rebuilt', { reason: error.message });
+      // The log may be written behind this; the process must end now.
+      writeSync(process.stderr.fd, `zabtree: ${withRebuild(error, file, flags).message}\n`);
+      process.exit(exitCodes.damaged);
+    },
   }).catch((error: unknown) => {
+    if (error instanceof DamageError) throw withRebuild(error, file, flags);
     // The codes of errors are for clients: a port that cannot be had is no lack of a quorum.
     throw error instanceof StoreError ? new Error(error.message, { cause: error }) : error;
   });
@@ -38,6 +47,25 @@ export async function runServer(file: string | undefined, flags: FlagValues): Pr
   note(
     `ready: elections on ${config.listen.election}, members on ${config.listen.message}, clients on ${config.listen.request}`,
   );
+}
+
+/** The error with what to do about it. */
+function withRebuild(error: DamageError, file: string | undefined, flags: FlagValues): DamageError {
+  const dataDir = flags['data-dir'] ?? process.env['ZABTREE_DATA_DIR'];
+  const given = { ...flags, 'data-dir': dataDir === '' ? undefined : dataDir };
+  const words = ['zabtree', 'rebuild', ...(file === undefined ? [] : ['--config', file])];
+  for (const [flag, value] of Object.entries(given)) {
+    if (value === true) words.push(`--${flag}`);
+    else if (typeof value === 'string') words.push(`--${flag}`, value);
+  }
+  return new DamageError(
+    `${error.message}\nThis node takes no part until it is rebuilt from the other members, by:\n  ${words.map(shellWord).join(' ')}`,
+    { cause: error },
+  );
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The first call closes and ends the process; a second one ends it at once. */
