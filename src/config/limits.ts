@@ -61,6 +61,8 @@ export const limits = {
   /** One log segment, bytes, and what the log keeps for slow followers. */
   logSegmentBytes: 64 * 2 ** 20,
   logRetainBytesMax: 128 * 2 ** 20,
+  /** Verifying what is on disk reads no faster than this. */
+  scrubBytesPerSecondMax: 4 * 2 ** 20,
   /** One chunk of a snapshot on the wire, bytes. */
   snapshotChunkBytes: 256 * 2 ** 10,
   rangeBytesMax: 1 * 2 ** 20,

@@ -38,6 +38,11 @@ export interface TimingConfig {
   readonly electionResendMaxMs: number;
   /** Applied state is flushed to the tree's disk at least this often while there is any. */
   readonly flushIntervalMs: number;
+  /** Everything on disk is verified: from the start to the first round, and from the end of a round to the next. */
+  readonly scrubDelayMs: number;
+  readonly scrubIntervalMs: number;
+  /** A leader has all members compare digests of the whole tree this often. */
+  readonly digestIntervalMs: number;
 }
 
 export const defaultTiming: TimingConfig = {
@@ -49,6 +54,9 @@ export const defaultTiming: TimingConfig = {
   electionResendMinMs: 50,
   electionResendMaxMs: 500,
   flushIntervalMs: 1_000,
+  scrubDelayMs: 60_000,
+  scrubIntervalMs: 21_600_000,
+  digestIntervalMs: 21_600_000,
 };
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;

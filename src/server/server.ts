@@ -17,6 +17,7 @@ import { claimDirectory, type FileNodeStorage } from '../storage/node-storage.js
 import { UdpElectionNetwork } from '../transport/election-network.js';
 import { TcpPeerNetwork } from '../transport/peer-network.js';
 import { ClientPort } from './client-port.js';
+import { DiskScrubber } from './disk-scrubber.js';
 import { nativeKeyText } from './native-key-text.js';
 import { NodeScheduler } from './node-scheduler.js';
 
@@ -98,17 +99,27 @@ export async function startServer({ config, log, onHalt, onDamage }: ServerOptio
     keyText: nativeKeyText,
   });
   ensemble = running;
-  ports.client.serve(createStoreService(running, { scheduler, limits: config.limits }));
+  const { timing, limits } = config;
+  const scrubber = new DiskScrubber({
+    storage,
+    delayMs: timing.scrubDelayMs,
+    intervalMs: timing.scrubIntervalMs,
+    bytesPerSecondMax: limits.scrubBytesPerSecondMax,
+    log,
+  });
+  ports.client.serve(createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound }));
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();
   const close = async (): Promise<void> => {
     await ports.client.close();
     clearTimeout(openedNote);
+    scrubber.stop();
     running.stop();
     await closeStorage(storage);
   };
   try {
     await startEnsemble(running);
+    scrubber.start();
   } catch (error) {
     await close();
     throw error;

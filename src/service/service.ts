@@ -13,6 +13,7 @@ import type {
   MemberRole,
   MemberStatus,
   ReadOptions,
+  ScrubSummary,
   StoreService,
   WatchHandle,
   WatchSink,
@@ -35,6 +36,8 @@ export interface ServiceOptions {
   /** The one that the node runs on: deadlines are in its time. */
   readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
   readonly limits: ServiceLimits;
+  /** The last time that everything on disk was verified; absent: it never is. */
+  readonly lastScrub?: () => ScrubSummary | null;
 }
 
 export function createStoreService(node: EnsembleNode, options: ServiceOptions): StoreService {
@@ -48,11 +51,13 @@ class NodeStoreService implements StoreService {
   private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
   private readonly limits: ServiceLimits;
   private readonly turns: FairWatchTurns;
+  private readonly lastScrub: () => ScrubSummary | null;
 
   constructor(node: EnsembleNode, options: ServiceOptions) {
     this.node = node;
     this.scheduler = options.scheduler;
     this.limits = options.limits;
+    this.lastScrub = options.lastScrub ?? (() => null);
     this.turns = new FairWatchTurns(options.scheduler, options.limits.watchTurnMs);
   }
 
@@ -124,8 +129,9 @@ class NodeStoreService implements StoreService {
     const status = this.node.status();
     const role = memberRoles[status.role];
     // The core leads from its election on, until a quorum follows or it gives up; to everybody else that is an election.
-    if (role === 'leader' && !status.serving) return { ...status, role: 'looking', leader: null };
-    return { ...status, role };
+    const lastScrub = this.lastScrub();
+    if (role === 'leader' && !status.serving) return { ...status, role: 'looking', leader: null, lastScrub };
+    return { ...status, role, lastScrub };
   }
 
   digest(done: (error: StoreError | null, result: DigestResult | null) => void): void {

@@ -56,8 +56,19 @@ export interface WatchHandle {
 /** The role in the words that every front end says to its clients. A leader is one that serves as such. */
 export type MemberRole = 'looking' | 'follower' | 'leader';
 
+/** The last time that everything on this node's disk was verified. */
+export interface ScrubSummary {
+  /** Since the node was started. */
+  readonly rounds: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly endedAt: Date;
+}
+
 export interface MemberStatus extends Omit<NodeStatus, 'role'> {
   readonly role: MemberRole;
+  /** Null before the first round has ended. */
+  readonly lastScrub: ScrubSummary | null;
 }
 
 export interface StoreService {

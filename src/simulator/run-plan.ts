@@ -2,7 +2,7 @@
 // clocks behave, how small the limits are, and which faults may strike. Pure draws; nothing happens here.
 
 import { type Limits, limits } from '../config/limits.js';
-import type { TimingConfig } from '../config/node-config.js';
+import { defaultTiming, type TimingConfig } from '../config/node-config.js';
 import type { SeededRandom } from '../shared/random.js';
 import type { NetworkProfile } from './network-conditions.js';
 import type { ClientSettings } from './simulated-client.js';
@@ -145,6 +145,7 @@ export function drawPlan(random: SeededRandom, nodes: number, options: FaultOpti
 function drawTiming(random: SeededRandom): TimingConfig {
   const syncLimitMs = 250 + random.below(250);
   return {
+    ...defaultTiming,
     tickMs: 20,
     pingIntervalMs: 50,
     syncLimitMs,

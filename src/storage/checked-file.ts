@@ -9,9 +9,9 @@ export class CheckedFileError extends Error {
   /** A sound file of another format version is not damaged. */
   readonly damaged: boolean;
 
-  constructor(reason: string, damaged = true) {
-    super(reason);
-    this.damaged = damaged;
+  constructor(reason: string, options: { readonly damaged?: boolean; readonly cause?: unknown } = {}) {
+    super(reason, options);
+    this.damaged = options.damaged ?? true;
   }
 }
 
@@ -33,7 +33,7 @@ export function decodeCheckedFile(format: CheckedFileFormat, text: string): Read
   const version = Number(lines[2]);
   if (version !== format.version) {
     const age = version > format.version ? ' (written by a newer zabtree)' : '';
-    throw new CheckedFileError(`format version is ${version}, expected ${format.version}${age}`, false);
+    throw new CheckedFileError(`format version is ${version}, expected ${format.version}${age}`, { damaged: false });
   }
   const json = text.slice(lines[0].length);
   if (checksum(json) !== lines[3]) throw new CheckedFileError('it is damaged (checksum does not match)');

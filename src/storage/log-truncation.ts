@@ -2,9 +2,10 @@
 // first the removal, then the mark goes. A crash in between is finished at the next opening. Never cuts by guessing.
 
 import path from 'node:path';
-import { decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
+import { CheckedFileError, decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
 import { errorCodeOf, fillZeros, removeDurably, replaceFile } from './durable-files.js';
 import type { FileSystem } from './file-system.js';
+import { LogDamageError } from './log-damage-error.js';
 
 export const truncationFileName = 'truncation';
 const format = { kind: 'truncation', version: 1 };
@@ -30,10 +31,19 @@ export async function readTruncationMark(files: FileSystem, directory: string): 
     if (errorCodeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-  const position = decodeCheckedFile(format, text)['position'];
+  const position = positionIn(text, file);
   if (typeof position !== 'number' || !Number.isSafeInteger(position))
     throw new Error(`Cannot read "${file}": no position in it`);
   return position;
+}
+
+function positionIn(text: string, file: string): unknown {
+  try {
+    return decodeCheckedFile(format, text)['position'];
+  } catch (error) {
+    if (error instanceof CheckedFileError && error.damaged) throw new LogDamageError(file, 0, error.message);
+    throw error;
+  }
 }
 
 export async function clearTruncationMark(files: FileSystem, directory: string): Promise<void> {

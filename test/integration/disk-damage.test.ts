@@ -3,6 +3,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { memberFile } from '../../src/cli/local-ensemble/local-ensemble.js';
 import type { LocalNode } from '../../src/cli/local-ensemble/local-node.js';
 import { until } from '../../src/cli/local-ensemble/until.js';
 import { type RunResult, runZabtree } from '../harness/run-zabtree.js';
@@ -101,6 +102,73 @@ const damages: readonly {
     inflict: (node) => rmSync(join(node.dataDirectory, 'manifest')),
   },
 ];
+
+test('a row that is rotten ends the member that reads it, by a client or by itself, and it is rebuilt', async () => {
+  await withEnsemble({ settings }, async (test) => {
+    const node = await loadedMember(test);
+    const key = 'rotten';
+    const value = `a value like no other ${'-'.repeat(100)}`;
+    const set = await runZabtree(['set', key, value, '--peer', node.addresses.RequestAddr]);
+    expect(set, set.stderr).toMatchObject({ code: 0 });
+    const file = join(named(node, 'tree-'), 'tree.mdb');
+    const isThere = (): boolean => readFileSync(file).includes(value);
+    await until('the value in the tree', { timeoutMs: patienceMs }, () => isThere() || undefined);
+    await node.stop();
+    for (let at = readFileSync(file).indexOf(value); at >= 0; at = readFileSync(file).indexOf(value))
+      overwrite(file, at, Buffer.from('b'));
+    const kept = join(test.ensemble.directory, 'kept');
+    cpSync(node.dataDirectory, kept, { recursive: true });
+
+    node.configure({
+      ...memberFile(
+        test.ensemble.nodes.map(({ addresses }) => addresses),
+        node.addresses,
+      ),
+      ...settings,
+      Timing: { ...settings.Timing, ScrubDelayMs: 1 },
+    });
+    const alone = await node.start();
+    expect(await alone.exited).toEqual({ code: damagedExit, signal: null });
+    expect(node.log()).toMatch(/row .*rotten.* of table "versions": its checksum does not match/);
+
+    rmSync(node.dataDirectory, { recursive: true });
+    cpSync(kept, node.dataDirectory, { recursive: true });
+    node.configure({
+      ...memberFile(
+        test.ensemble.nodes.map(({ addresses }) => addresses),
+        node.addresses,
+      ),
+      ...settings,
+    });
+    const asked = await node.start();
+    await test.leader();
+    const read = await runZabtree(['get', key, '--local', '--peer', node.addresses.RequestAddr]);
+    expect(read.code).not.toBe(0);
+    expect(read.stdout).toBe('');
+    expect(await asked.exited).toEqual({ code: damagedExit, signal: null });
+    const command = await refused(node, /damage was found in it at .*its checksum does not match/);
+    expect(command).toEqual(commandIn(node.log()));
+    await rebuild(test, node, command);
+    expect(await runZabtree(['get', key, '--local', '--peer', node.addresses.RequestAddr])).toMatchObject({
+      stdout: value,
+    });
+  });
+});
+
+test('a member verifies everything that it has on disk and says when it has', async () => {
+  await withEnsemble({ nodes: 1, settings: { Timing: { ScrubDelayMs: 100, ScrubIntervalMs: 100 } } }, async (test) => {
+    await test.start();
+    const load = test.load({ count: 300 });
+    await load.finished;
+    await until('a round over all of it', { timeoutMs: patienceMs }, async () => {
+      const response = await fetch(`http://${test.node(0).addresses.RequestAddr}/healthz`);
+      const { lastScrub } = (await response.json()) as { readonly lastScrub: { readonly rows: number } | null };
+      // A head and a version for each key.
+      return lastScrub !== null && lastScrub.rows >= 600 ? lastScrub : undefined;
+    });
+    expect(test.node(0).log()).toContain('verified everything on disk');
+  });
+});
 
 test('damage that ends the process inside LMDB is refused from the next boot on', async () => {
   await withEnsemble({ settings }, async (test) => {

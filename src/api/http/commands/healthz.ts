@@ -8,8 +8,8 @@ export function answerHealth(service: StoreService, request: IncomingMessage, re
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
     return;
   }
-  const { serving, role, zxid, revision } = service.status();
-  const body = JSON.stringify({ serving, role, zxid, revision });
+  const { serving, role, zxid, revision, lastScrub } = service.status();
+  const body = JSON.stringify({ serving, role, zxid, revision, lastScrub });
   response.writeHead(serving ? 200 : 503, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   response.end(request.method === 'HEAD' ? undefined : `${body}\n`);
 }
