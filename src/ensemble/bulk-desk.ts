@@ -25,6 +25,8 @@ export interface BulkDeskParts {
   readonly snapshotReceiver: SnapshotReceiver;
   readonly broadcasts: Broadcasts;
   readonly reports: CheckpointReports;
+  /** A report was added. */
+  reported(report: CheckpointReport): void;
   /** RequestAddr of every member that is known, this node's own included. */
   readonly requestAddresses: Map<ServerId, string>;
   /** True while this node leads and may answer. */
@@ -126,6 +128,7 @@ export class BulkDesk {
   report(report: CheckpointReport, from: ServerId | null, leader: ServerId | null = null): void {
     const { links, reports } = this.parts;
     reports.add(report);
+    this.parts.reported(report);
     const { id: server, zxid, revision, digest } = report;
     const message: BulkMessage = { type: 'digestReport', server, zxid, revision, digest };
     if (this.parts.leads()) links.sendToAllBulk(message, from);

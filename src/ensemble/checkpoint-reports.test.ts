@@ -41,3 +41,17 @@ test('CheckpointReports forget old checkpoints', () => {
   reports.expire(5);
   expect(seen).toEqual([0]);
 });
+
+test('CheckpointReports know the odd one out only where a majority of all members agrees on another state', () => {
+  const reports = new CheckpointReports(5);
+  const at = (id: number, digest: string): void => reports.add({ ...report(id, 10), digest });
+  const standings = (): string[] => [1, 2, 3].map((id) => reports.standingOf(toServerId(id), toZxid(10)));
+  at(1, 'a');
+  at(2, 'b');
+  expect(standings()).toEqual(['disputed', 'disputed', 'agrees']);
+  at(3, 'b');
+  expect(standings()).toEqual(['disputed', 'disputed', 'disputed']);
+  at(4, 'b');
+  expect(standings()).toEqual(['odd', 'disputed', 'disputed']);
+  expect(reports.standingOf(toServerId(1), toZxid(11))).toBe('agrees');
+});

@@ -1,4 +1,5 @@
-// Gathers what every node found at a checkpoint entry, so that digests of one and the same state are compared.
+// Gathers what every node found at a checkpoint entry, so that digests of one and the same state are compared, and judges
+// whether this node's own state is the one that most of them have.
 
 import type { ServerId, Zxid } from '../shared/ids.js';
 import type { DigestResult } from '../tree/replicated-tree.js';
@@ -10,6 +11,12 @@ interface Wait {
   readonly deadlineMs: number;
   readonly done: (reports: readonly CheckpointReport[]) => void;
 }
+
+/**
+ * How a member stands among those that have reported. 'disputed': others have another state; 'odd': so has a majority of
+ * all members, and they agree.
+ */
+export type Standing = 'agrees' | 'disputed' | 'odd';
 
 /** Checkpoints whose reports are kept. */
 const checkpointsMax = 16;
@@ -37,6 +44,21 @@ export class CheckpointReports {
     this.settle(Number.NEGATIVE_INFINITY);
   }
 
+  /** What the reports of this checkpoint say about a member; 'agrees' while it has not reported. */
+  standingOf(member: ServerId, zxid: Zxid): Standing {
+    const reports = this.byZxid.get(zxid);
+    const own = reports?.get(member);
+    if (reports === undefined || own === undefined) return 'agrees';
+    const supporters = new Map<string, number>();
+    for (const report of reports.values()) {
+      const state = stateOf(report);
+      supporters.set(state, (supporters.get(state) ?? 0) + 1);
+    }
+    if (supporters.size === 1) return 'agrees';
+    for (const [state, count] of supporters) if (state !== stateOf(own) && count * 2 > this.memberCount) return 'odd';
+    return 'disputed';
+  }
+
   /** Calls back when every member has reported, or at the deadline with those who have. */
   wait(zxid: Zxid, deadlineMs: number, done: (reports: readonly CheckpointReport[]) => void): void {
     this.waits.push({ zxid, deadlineMs, done });
@@ -58,4 +80,8 @@ export class CheckpointReports {
       wait.done(reports.sort((a, b) => a.id - b.id));
     }
   }
+}
+
+function stateOf({ revision, digest }: CheckpointReport): string {
+  return `${revision} ${digest}`;
 }

@@ -45,6 +45,8 @@ export interface EnsembleOptions {
   readonly keyText?: (key: Bytes) => string;
   /** Safety can no longer be kept: the process must end without another word to anyone. */
   readonly onHalt: (reason: string) => void;
+  /** This node's tree is not the one that a majority agrees on. It has stopped, and must be rebuilt. Default: onHalt. */
+  readonly onDivergence?: (reason: string) => void;
 }
 
 /** Interval of deadline checks; deadlines are kept to this precision. */
@@ -79,6 +81,7 @@ export class Ensemble implements EnsembleNode {
   private standing: Standing;
   private confirmation = 0;
   private stopped = false;
+  private digestDueMs = Number.POSITIVE_INFINITY;
   private readonly timers: (() => void)[] = [];
 
   constructor(options: EnsembleOptions) {
@@ -346,6 +349,7 @@ export class Ensemble implements EnsembleNode {
       snapshotReceiver: this.snapshotReceiver,
       broadcasts: this.broadcasts,
       reports: this.reports,
+      reported: (report) => this.compare(report),
       requestAddresses: this.requestAddresses,
       leads: () => this.standing.role === 'leading' && this.standing.serving,
       appliedZxid: () => this.tree.appliedZxid,
@@ -448,8 +452,34 @@ export class Ensemble implements EnsembleNode {
     tick();
   }
 
+  /** Silent divergence: digests differ at one and the same entry. */
+  private compare({ zxid }: CheckpointReport): void {
+    const standing = this.reports.standingOf(this.self, zxid);
+    if (standing === 'agrees' || this.stopped) return;
+    const at = formatZxid(zxid);
+    if (standing === 'disputed') {
+      this.options.log.error('the trees of the members differ: zabtree digest --all shows how', { zxid: at });
+      return;
+    }
+    const reason = `its tree differs at zxid ${at} from the one that a majority of the members agrees on`;
+    this.options.log.error(`this node stops: ${reason}`);
+    this.stop();
+    (this.options.onDivergence ?? this.options.onHalt)(reason);
+  }
+
+  /** Has all members compare digests from time to time. A refusal (one is under way) is as good. */
+  private compareRegularly(nowMs: number): void {
+    const { digestIntervalMs } = this.options.config.timing;
+    if (this.standing.role !== 'leading' || !this.standing.serving) this.digestDueMs = nowMs + digestIntervalMs;
+    if (nowMs < this.digestDueMs) return;
+    this.digestDueMs = nowMs + digestIntervalMs;
+    const deadlineMs = nowMs + this.options.config.limits.requestTimeoutMsDefault;
+    this.submit({ command: { type: 'checkpoint' } }, deadlineMs, () => undefined);
+  }
+
   private sweep(): void {
     const nowMs = this.scheduler.nowMs();
+    this.compareRegularly(nowMs);
     this.leaderRequests.expire(nowMs);
     this.forwarder.expire(nowMs);
     this.readPoints.expire(nowMs);

@@ -96,6 +96,7 @@ export async function startServer({ config, log, onHalt, onDamage }: ServerOptio
     seed: randomBytes(6).readUIntBE(0, 6),
     newEnsembleId: randomBytes(16).toString('hex') as EnsembleId,
     onHalt,
+    onDivergence: (reason) => damaged(new Error(reason)),
     keyText: nativeKeyText,
   });
   ensemble = running;

@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Revision } from '../shared/ids.js';
+import type { Revision, Zxid } from '../shared/ids.js';
 import { SeededRandom } from '../shared/random.js';
 import { dataFileName } from './lmdb-tables.js';
 import { type LmdbTreeStore, LmdbTreeStoreOpener } from './lmdb-tree-store.js';
+import type { ScrubPosition, ScrubSlice } from './tree-store-opener.js';
 
 const keyCount = 400;
 
@@ -100,6 +101,102 @@ describe('LmdbTreeStore', () => {
       if (lost === 3) expect(() => read(undefined)).toThrow(/version 3 is missing/);
       await close(damaged);
     }
+  });
+
+  it('tells of a writer thread that is gone, once, and can still be closed', async () => {
+    const failures: string[] = [];
+    const faults = { damaged: () => undefined, failed: (error: Error) => void failures.push(error.message) };
+    const store = new LmdbTreeStoreOpener(faults).open(directory);
+    // The thread opens the file by its name at its first request.
+    await rm(join(directory, dataFileName));
+    await expect(flushOne(store, 2, 'value')).rejects.toThrow(/writer thread .* is gone/);
+    await expect(flushOne(store, 3, 'value')).rejects.toThrow(/writer thread .* is gone/);
+    expect(failures).toHaveLength(1);
+    await close(store);
+  });
+
+  it('tells of damage before the read that meets it fails, and a scrub finds it', async () => {
+    const found: string[] = [];
+    const faults = { damaged: (error: Error) => void found.push(error.message), failed: () => undefined };
+    const opener = new LmdbTreeStoreOpener(faults);
+    const store = opener.open(directory);
+    await flushOne(store, 2, 'a value that can be found in the file');
+    const scrub = (of: LmdbTreeStore, from: ScrubPosition | null): Promise<ScrubSlice> =>
+      new Promise((resolve, reject) =>
+        of.scrubSlice(from, (error, slice) => (slice === null ? reject(error) : resolve(slice))),
+      );
+    const round = async (of: LmdbTreeStore): Promise<number> => {
+      let rows = 0;
+      for (let from: ScrubPosition | null = null; ; ) {
+        const slice = await scrub(of, from);
+        rows += slice.rows;
+        if (slice.next === null) return rows;
+        from = slice.next;
+      }
+    };
+    // A head, a version, the meta row.
+    expect(await round(store)).toBe(3);
+    await close(store);
+    const path = join(directory, dataFileName);
+    const file = await readFile(path);
+    for (let at = file.indexOf('a value that'); at !== -1; at = file.indexOf('a value that', at + 1)) file[at] = 0x62;
+    await writeFile(path, file);
+    const damaged = opener.open(directory);
+    await expect(round(damaged)).rejects.toMatchObject({ code: 'CORRUPT' });
+    expect(() => damaged.get(1, Buffer.from('key'), undefined)).toThrow(/checksum/);
+    expect(found).toHaveLength(2);
+    const probed = await new Promise<Error | null>((resolve) => opener.probe(directory, resolve));
+    expect(probed).toMatchObject({ code: 'CORRUPT' });
+    await close(damaged);
+  });
+
+  it('probe() finds nothing wrong with a sound tree, an empty directory or a file that is not there', async () => {
+    const opener = new LmdbTreeStoreOpener();
+    const probe = (): Promise<Error | null> => new Promise((resolve) => opener.probe(directory, resolve));
+    expect(await probe()).toBeNull();
+    const store = opener.open(directory);
+    await flushOne(store, 2, 'value');
+    await close(store);
+    const before = await readFile(join(directory, dataFileName));
+    expect(await probe()).toBeNull();
+    expect((await readFile(join(directory, dataFileName))).equals(before)).toBe(true);
+  });
+
+  it('a flush that was reported failed and had reached the disk may be repeated', async () => {
+    const { openTables } = await import('./lmdb-tables.js');
+    const { LmdbTreeWriter } = await import('./lmdb-tree-writer.js');
+    const { packVersion } = await import('./flush-buffer.js');
+    const { GrowingBuffer } = await import('./growing-buffer.js');
+    const tables = openTables(directory, { existing: false });
+    let fails = 1;
+    const root = Object.create(tables.root, {
+      transactionSync: {
+        value: (work: () => void) => {
+          tables.root.transactionSync(work);
+          if (fails-- > 0) throw new Error('EIO');
+        },
+      },
+    });
+    const writer = new LmdbTreeWriter({ ...tables, root });
+    const flushAt = (at: number): void => {
+      const key = Buffer.from('key');
+      const modRevision = at as Revision;
+      const record = { key, value: key, createRevision: modRevision, modRevision, version: 1, lease: 0n };
+      const buffer = new GrowingBuffer(1024);
+      packVersion(buffer, { space: 1, key, modRevision, record });
+      const meta = {
+        appliedZxid: at as Zxid,
+        revision: modRevision,
+        compactedRevision: 0 as Revision,
+        sessionsEvictedThrough: 0 as Zxid,
+      };
+      writer.flush({ meta, versions: buffer.view(), sessions: Buffer.alloc(0), sessionsEvicted: [] });
+    };
+    expect(() => flushAt(2)).toThrow('EIO');
+    flushAt(2);
+    flushAt(3);
+    expect([...tables.versions.getKeys({ start: Buffer.from([0]) })]).toHaveLength(2);
+    await tables.root.close();
   });
 
   it('appendRow() refuses a row that does not belong behind the last one', async () => {

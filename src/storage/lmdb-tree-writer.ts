@@ -1,7 +1,7 @@
 // The writing half of the LMDB tree store; runs on the writer thread and blocks it at will. Each call is one durable
 // transaction: all of it is on disk when it returns, or an error is thrown and nothing of it is.
 
-import type { ClientId, Revision } from '../shared/ids.js';
+import { type ClientId, type Revision, type Zxid, zxidZero } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { KeyRecord, TreeMeta } from '../tree/store.js';
 import { type PackedVersion, PackedVersions, sameKey } from './flush-buffer.js';
@@ -9,6 +9,7 @@ import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
 import { ImageLoad } from './image-load.js';
 import {
   compactedKey,
+  decodeMetaRow,
   encodeCompacted,
   encodeMetaRow,
   type MetaState,
@@ -69,12 +70,27 @@ export class LmdbTreeWriter {
   private readonly tables: LmdbTables;
   private readonly scratch = new GrowingBuffer(64 * 1024);
   private loading: ImageLoad | null = null;
+  /** Where the last flush led to, if it failed: whether it is on the disk is not known. */
+  private uncertain: Zxid | null = null;
 
   constructor(tables: LmdbTables) {
     this.tables = tables;
   }
 
   flush(input: FlushInput): void {
+    // A flush that failed may have reached the disk all the same: it is not to be added again.
+    if (this.uncertain === input.meta.appliedZxid && this.storedZxid() === input.meta.appliedZxid) return;
+    this.uncertain = input.meta.appliedZxid;
+    this.writeFlush(input);
+    this.uncertain = null;
+  }
+
+  private storedZxid(): Zxid {
+    const row = this.tables.meta.getBinary(metaKey);
+    return row === undefined ? zxidZero : decodeMetaRow('', row).appliedZxid;
+  }
+
+  private writeFlush(input: FlushInput): void {
     this.tables.root.transactionSync(() => {
       this.writeVersions(new PackedVersions(input.versions));
       this.writeSessions(new ByteCursor(input.sessions));

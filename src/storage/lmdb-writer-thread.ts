@@ -67,7 +67,8 @@ export class LmdbWriterThread {
 
   /** Waits for everything that was asked for, then ends the thread. */
   close(done: (error: Error | null) => void): void {
-    if (this.worker === null) {
+    // A dead one has been told of, and has nothing left to wait for.
+    if (this.worker === null || this.dead !== null) {
       this.dead ??= new Error('it was closed');
       setImmediate(() => done(null));
     } else {

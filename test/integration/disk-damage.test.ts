@@ -1,5 +1,6 @@
 // Damage on the disk of one member: it says what is wrong, takes no part, and the command that it names brings it back.
 
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -154,6 +155,54 @@ test('a row that is rotten ends the member that reads it, by a client or by itse
     });
   });
 });
+
+test('a member whose tree silently differs from the others stops, and the others go on', async () => {
+  await withEnsemble(
+    { settings: { ...settings, Timing: { ...settings.Timing, DigestIntervalMs: 300 } } },
+    async (test) => {
+      const node = await loadedMember(test);
+      const others = test.ensemble.nodes.filter((other) => other !== node);
+      const key = 'diverged';
+      expect(await runZabtree(['set', key, 'right', '--peer', node.addresses.RequestAddr])).toMatchObject({ code: 0 });
+      const file = join(named(node, 'tree-'), 'tree.mdb');
+      await until(
+        'the key in the tree',
+        { timeoutMs: patienceMs },
+        () => readFileSync(file).includes(key) || undefined,
+      );
+      await node.stop();
+      rewriteSilently(named(node, 'tree-'), key, 'wrong');
+      const process = await node.start();
+      expect(await process.exited).toEqual({ code: damagedExit, signal: null });
+      expect(node.log()).toMatch(/its tree differs at zxid \d+\.\d+ from the one that a majority/);
+      expect(others.every((other) => other.running)).toBe(true);
+      await refused(node, /its tree differs at zxid/);
+    },
+  );
+});
+
+/** Changes the value of a key's newest version and gives the row a checksum that fits, in a process of its own. */
+function rewriteSilently(tree: string, key: string, value: string): void {
+  const storage = new URL('../../dist/storage/', import.meta.url).href;
+  const script = `
+    const { openTables } = await import('${storage}lmdb-tables.js');
+    const { seal } = await import('${storage}tree-rows.js');
+    const [, tree, key, value] = process.argv;
+    const tables = openTables(tree, { existing: true });
+    let changed = 0;
+    tables.root.transactionSync(() => {
+      for (const { key: row, value: stored } of [...tables.versions.getRange({ start: Buffer.from([0]) })]) {
+        if (!row.subarray(9).equals(Buffer.from(key))) continue;
+        const bytes = Buffer.from(stored);
+        bytes.write(value, bytes.length - value.length);
+        tables.versions.put(Buffer.from(row), seal(row, bytes));
+        changed += 1;
+      }
+    });
+    process.exit(changed === 1 ? 0 : 1);`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script, tree, key, value]);
+  expect(status, String(stderr)).toBe(0);
+}
 
 test('a member verifies everything that it has on disk and says when it has', async () => {
   await withEnsemble({ nodes: 1, settings: { Timing: { ScrubDelayMs: 100, ScrubIntervalMs: 100 } } }, async (test) => {
