@@ -15,6 +15,7 @@ import { Broadcasts } from './broadcasts.js';
 import { BulkDesk } from './bulk-desk.js';
 import { type CheckpointReport, CheckpointReports } from './checkpoint-reports.js';
 import { CoreRunner } from './core-runner.js';
+import { DivergenceWatch } from './divergence-watch.js';
 import type { EnsembleNode, MemberAddresses, NodeStatus } from './ensemble-node.js';
 import { Forwarder } from './forwarding.js';
 import { Housekeeping } from './housekeeping.js';
@@ -76,12 +77,12 @@ export class Ensemble implements EnsembleNode {
   private readonly snapshotReceiver: SnapshotReceiver;
   private readonly broadcasts: Broadcasts;
   private readonly reports: CheckpointReports;
+  private readonly divergence: DivergenceWatch;
   private readonly housekeeping: Housekeeping;
   private readonly requestAddresses = new Map<ServerId, string>();
   private standing: Standing;
   private confirmation = 0;
   private stopped = false;
-  private digestDueMs = Number.POSITIVE_INFINITY;
   private readonly timers: (() => void)[] = [];
 
   constructor(options: EnsembleOptions) {
@@ -141,6 +142,18 @@ export class Ensemble implements EnsembleNode {
       sendToFollowers: (message) => this.links.sendToAllBulk(message, null),
     });
     this.reports = new CheckpointReports(config.members.length);
+    this.divergence = new DivergenceWatch({
+      self: this.self,
+      reports: this.reports,
+      digestIntervalMs: config.timing.digestIntervalMs,
+      leads: () => this.standing.role === 'leading' && this.standing.serving,
+      proposeCheckpoint: () => {
+        const deadlineMs = scheduler.nowMs() + limits.requestTimeoutMsDefault;
+        this.submit({ command: { type: 'checkpoint' } }, deadlineMs, () => undefined);
+      },
+      error: (text, details) => log.error(text, details),
+      diverged: (reason) => this.diverged(reason),
+    });
     this.desk = this.createDesk();
     this.tree.onCheckpoint((result) => this.desk.report({ ...result, id: this.self }, null, this.standing.leader));
     this.housekeeping = new Housekeeping({
@@ -349,7 +362,7 @@ export class Ensemble implements EnsembleNode {
       snapshotReceiver: this.snapshotReceiver,
       broadcasts: this.broadcasts,
       reports: this.reports,
-      reported: (report) => this.compare(report),
+      reported: ({ zxid }) => this.divergence.reported(zxid),
       requestAddresses: this.requestAddresses,
       leads: () => this.standing.role === 'leading' && this.standing.serving,
       appliedZxid: () => this.tree.appliedZxid,
@@ -452,34 +465,16 @@ export class Ensemble implements EnsembleNode {
     tick();
   }
 
-  /** Silent divergence: digests differ at one and the same entry. */
-  private compare({ zxid }: CheckpointReport): void {
-    const standing = this.reports.standingOf(this.self, zxid);
-    if (standing === 'agrees' || this.stopped) return;
-    const at = formatZxid(zxid);
-    if (standing === 'disputed') {
-      this.options.log.error('the trees of the members differ: zabtree digest --all shows how', { zxid: at });
-      return;
-    }
-    const reason = `its tree differs at zxid ${at} from the one that a majority of the members agrees on`;
+  private diverged(reason: string): void {
+    if (this.stopped) return;
     this.options.log.error(`this node stops: ${reason}`);
     this.stop();
     (this.options.onDivergence ?? this.options.onHalt)(reason);
   }
 
-  /** Has all members compare digests from time to time. A refusal (one is under way) is as good. */
-  private compareRegularly(nowMs: number): void {
-    const { digestIntervalMs } = this.options.config.timing;
-    if (this.standing.role !== 'leading' || !this.standing.serving) this.digestDueMs = nowMs + digestIntervalMs;
-    if (nowMs < this.digestDueMs) return;
-    this.digestDueMs = nowMs + digestIntervalMs;
-    const deadlineMs = nowMs + this.options.config.limits.requestTimeoutMsDefault;
-    this.submit({ command: { type: 'checkpoint' } }, deadlineMs, () => undefined);
-  }
-
   private sweep(): void {
     const nowMs = this.scheduler.nowMs();
-    this.compareRegularly(nowMs);
+    this.divergence.tick(nowMs);
     this.leaderRequests.expire(nowMs);
     this.forwarder.expire(nowMs);
     this.readPoints.expire(nowMs);
