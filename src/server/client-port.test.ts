@@ -198,7 +198,7 @@ describe('HTTP beyond its one request', () => {
     for (const byte of 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n') {
       await new Promise((resolve) => socket.write(byte, resolve));
     }
-    await until(() => /^HTTP\/1\.1 200 [^]*"serving":true/.test(answer));
+    await until(() => /^HTTP\/1\.1 200 [\s\S]*"serving":true/.test(answer));
     await until(() => port.connectionCount === 0);
   });
 });
