@@ -7,7 +7,7 @@ import type { CommitLog, CommitLogHandler } from '../ensemble/ports.js';
 import { assert } from '../shared/assert.js';
 import { formatZxid, type Zxid } from '../shared/ids.js';
 import type { Batch, EpochEnd } from '../zab/messages.js';
-import { removeDurably, settle, toError, writeDurably } from './durable-files.js';
+import { isOutOfSpace, removeDurably, settle, toError, writeDurably } from './durable-files.js';
 import { type EpochEnds, gapBefore } from './epoch-ends.js';
 import { LogDamageError } from './log-damage-error.js';
 import { findBoundary, readBatches } from './log-reader.js';
@@ -63,6 +63,7 @@ export class FileCommitLog implements CommitLog {
   readonly cut: RecoveredLog['cut'];
   private readonly runtime: StorageRuntime;
   private readonly directory: string;
+  private readonly fullDiskRetryMs: number;
   private readonly segments: LogSegment[];
   private readonly ends: EpochEnds;
   private readonly allocator: SegmentAllocator;
@@ -76,6 +77,8 @@ export class FileCommitLog implements CommitLog {
   private truncating = false;
   private truncations = 0;
   private readonly damaged: CommitLogOptions['damaged'];
+  /** Set while a truncation waits for room on the disk. */
+  private cancelCut: () => void = () => {};
   private hasFailed = false;
   /** Removals of trimmed segments, one after the other: oldest first also on disk, so that a crash leaves no hole. */
   private removals: Promise<void> = Promise.resolve();
@@ -89,6 +92,7 @@ export class FileCommitLog implements CommitLog {
     const { runtime } = options;
     this.runtime = runtime;
     this.damaged = options.damaged;
+    this.fullDiskRetryMs = options.fullDiskRetryMs;
     this.directory = directory;
     this.segments = recovered.segments;
     this.ends = recovered.epochEnds;
@@ -172,15 +176,22 @@ export class FileCommitLog implements CommitLog {
     );
     this.truncating = true;
     this.truncations += 1;
-    this.writer.whenIdle(() => {
-      settle(this.runtime, this.cutAfter(to), (error) => {
-        // Half a truncation may be on disk; it is finished at the next opening, and only there.
-        if (error !== null) this.fail(error);
-        else if (!this.hasFailed) {
-          this.truncating = false;
-          done();
-        }
-      });
+    this.writer.whenIdle(() => this.truncateNow(to, done));
+  }
+
+  private truncateNow(to: Zxid, done: () => void): void {
+    settle(this.runtime, this.cutAfter(to), (error) => {
+      if (isOutOfSpace(error) && this.handler !== null) {
+        // It needs room only for the mark that comes first: nothing has changed yet.
+        this.cancelCut = this.runtime.after(this.fullDiskRetryMs, () => this.truncateNow(to, done));
+        return;
+      }
+      // Half a truncation may be on disk; it is finished at the next opening, and only there.
+      if (error !== null) this.fail(error);
+      else if (!this.hasFailed) {
+        this.truncating = false;
+        done();
+      }
     });
   }
 
@@ -237,6 +248,7 @@ export class FileCommitLog implements CommitLog {
   /** Finishes what is being written, then closes the files; the handler hears no more. What waits for a full disk is dropped. */
   close(done: () => void): void {
     this.handler = null;
+    this.cancelCut();
     this.writer.close(() => {
       this.allocator.close(() => {
         settle(this.runtime, this.removals, () => {

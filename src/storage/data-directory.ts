@@ -9,9 +9,9 @@ import { disagreement } from './boot-rules.js';
 import { allocateLog, baseLog, type CommitLogOptions, FileCommitLog } from './commit-log.js';
 import { damageMarkName, describeDamageMark } from './damage-mark.js';
 import { DataDirectoryError, directoryDamage } from './data-directory-error.js';
-import { lockFilePattern } from './directory-lock.js';
 import { errorCodeOf, isOutOfSpace, removeDurably, temporarySuffix, toError } from './durable-files.js';
 import type { FileSystem } from './file-system.js';
+import { lockFilePattern } from './lock-file-name.js';
 import { LogDamageError } from './log-damage-error.js';
 import { type Manifest, ManifestFile, manifestFileName, newManifest, readManifest } from './manifest.js';
 import type { OpenedTreeStore, TreeStoreOpener } from './tree-store-opener.js';
@@ -60,8 +60,6 @@ export function logName(number: number): string {
 export async function ensureDirectory(files: FileSystem, directory: string): Promise<string | undefined> {
   try {
     const made = await files.makeDirectories(directory);
-    // Acknowledged entries are lost with a directory that a parent does not durably name.
-    if (made !== undefined) await syncParents(files, path.resolve(directory), path.resolve(made));
     if (!(await files.isDirectory(directory))) throw new DataDirectoryError(directory, 'it is not a directory');
     return made;
   } catch (error) {
@@ -91,11 +89,21 @@ export async function removeMadeDirectories(files: FileSystem, directory: string
   }
 }
 
-/** Makes the names of `directory` and of its parents up to `topmost` durable. */
-async function syncParents(files: FileSystem, directory: string, topmost: string): Promise<void> {
-  for (let made = directory; ; made = path.dirname(made)) {
-    await files.syncDirectory(path.dirname(made));
-    if (made === topmost || made === path.dirname(made)) return;
+/** What syncing a directory says that no process of this user can have made names in, or that cannot be synced. */
+const notOurs: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'EROFS', 'EINVAL', 'ENOTSUP'];
+
+/**
+ * Makes the names of `directory` and of its parents durable: acknowledged entries are lost with a directory that a parent
+ * does not durably name. All of them, because an earlier process may have made some and died before it synced any.
+ */
+async function syncParents(files: FileSystem, directory: string): Promise<void> {
+  for (let child = path.resolve(directory); child !== path.dirname(child); child = path.dirname(child)) {
+    try {
+      await files.syncDirectory(path.dirname(child));
+    } catch (error) {
+      if (notOurs.includes(errorCodeOf(error))) return;
+      throw error;
+    }
   }
 }
 
@@ -193,6 +201,7 @@ async function create(options: DataDirectoryOptions, found: Manifest | null): Pr
   const { files } = runtime;
   const incarnation = found?.incarnation ?? runtime.randomBytes(16).toString('hex');
   const fresh = newManifest({ serverId, incarnation, tree: treeName(1), log: logName(1) });
+  await syncParents(files, directory);
   const manifest = new ManifestFile(files, directory, fresh);
   await manifest.update((current) => current);
   for (const name of await files.list(directory)) {

@@ -14,9 +14,9 @@ import net from 'node:net';
 import path from 'node:path';
 import { DataDirectoryError } from './data-directory-error.js';
 import { errorCodeOf, toError } from './durable-files.js';
+import { lockFilePattern } from './lock-file-name.js';
 import type { DirectoryLock } from './storage-runtime.js';
 
-export const lockFilePattern = /^lock-([0-9]{1,10})-[0-9a-f]{16}$/;
 /** A socket's path has to fit into 104 bytes on some systems. */
 const socketPathBytesMax = 100;
 const attempts = 4;

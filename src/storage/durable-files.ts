@@ -113,6 +113,24 @@ export async function fillZeros(
   }
 }
 
+/**
+ * Writes what a file holds in from..to over itself, durably. A sync that failed in an earlier process has left pages that
+ * read as they were written, count as clean and are not on the disk: no further sync brings them there, only a write.
+ */
+export async function rewriteDurably(
+  file: OpenFile,
+  range: { readonly from: number; readonly to: number },
+): Promise<void> {
+  const buffer = Buffer.allocUnsafe(Math.min(scanBytes, Math.max(0, range.to - range.from)));
+  for (let offset = range.from; offset < range.to; ) {
+    const bytes = await file.read(buffer.subarray(0, Math.min(buffer.length, range.to - offset)), 0, offset);
+    if (bytes === 0) throw new Error(`Cannot make a file durable: it ends at ${offset}, expected ${range.to}`);
+    await writeWhole(file, buffer.subarray(0, bytes), offset);
+    offset += bytes;
+  }
+  await file.datasync();
+}
+
 /** A view of a file through a buffer that moves forward, for reading it record by record. */
 export class FileWindow {
   private readonly file: OpenFile;

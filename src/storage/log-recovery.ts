@@ -3,7 +3,7 @@
 
 import path from 'node:path';
 import { formatZxid } from '../shared/ids.js';
-import { FileWindow, fillZeros, firstNonZero, removeDurably } from './durable-files.js';
+import { FileWindow, fillZeros, firstNonZero, removeDurably, rewriteDurably } from './durable-files.js';
 import { EpochEnds, gapBefore } from './epoch-ends.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { LogDamageError } from './log-damage-error.js';
@@ -44,6 +44,11 @@ interface SegmentFile {
   readonly header: SegmentHeader | null;
 }
 
+interface SegmentEnd extends WalkEnd {
+  /** Greatest position up to which its records say that the log was durable. */
+  readonly known: number;
+}
+
 export async function recoverLog(fileSystem: FileSystem, directory: string): Promise<RecoveredLog> {
   const files = await finishTruncation(fileSystem, directory, await listSegmentFiles(fileSystem, directory));
   const first = files[0];
@@ -52,7 +57,7 @@ export async function recoverLog(fileSystem: FileSystem, directory: string): Pro
   const segments: LogSegment[] = [];
   try {
     const epochEnds = new EpochEnds(first.header.base);
-    let end: WalkEnd = { offset: 0, bad: null };
+    let end: SegmentEnd = { offset: 0, bad: null, known: 0 };
     for (const file of files) {
       if (file.header === null) break;
       checkFollows(segments.at(-1), file, file.header, end);
@@ -62,6 +67,7 @@ export async function recoverLog(fileSystem: FileSystem, directory: string): Pro
     }
     const nextSequence = Math.max(...files.map((file) => file.sequence)) + 1;
     const tail = await cutTail(fileSystem, segments, files.slice(segments.length), end);
+    await bringToDisk(segments.at(-1) as LogSegment, end.known);
     return { segments, epochEnds, nextSequence, ...tail };
   } catch (error) {
     for (const segment of segments) segment.retire();
@@ -135,7 +141,8 @@ function checkFollows(previous: LogSegment | undefined, file: SegmentFile, heade
   );
 }
 
-async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: boolean): Promise<WalkEnd> {
+async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: boolean): Promise<SegmentEnd> {
+  let known = 0;
   let unfit: string | null = null;
   const options = {
     from: segmentHeaderBytes,
@@ -155,11 +162,12 @@ async function readSegment(segment: LogSegment, epochEnds: EpochEnds, isFirst: b
       if (gap !== null) throw new LogDamageError(segment.file, offset, gap);
       segment.added({ ...header, bytes: recordBytes(body.length) });
       epochEnds.appended(header.last);
+      known = Math.max(known, header.durablePosition);
       return true;
     },
   );
   segment.durableEnd = segment.end;
-  return unfit === null ? end : { offset: end.offset, bad: unfit };
+  return { offset: end.offset, bad: unfit ?? end.bad, known };
 }
 
 /** Recovery keeps no body. */
@@ -216,10 +224,14 @@ async function cutTail(
   }
   for (const { file } of rest.toReversed()) if (file !== spare?.file) await removeDurably(fileSystem, file);
   if (inTail !== undefined) await fillZeros(fileSystem, tail.file, { from: tail.end, to: tail.capacity });
-  // A killed process can leave records in the page cache alone; from here on they count as durable.
-  await tail.handle.datasync();
   const cut = inTail === undefined && !restWritten ? null : { file: tail.file, offset: tail.end, reason };
   return { cut, spare };
+}
+
+/** An earlier process can have left records in the page cache alone; from here on they count as durable. */
+async function bringToDisk(tail: LogSegment, known: number): Promise<void> {
+  // The segment's header is written together with its first records.
+  await rewriteDurably(tail.handle, { from: Math.max(0, known - tail.header.startPosition), to: tail.end });
 }
 
 function greatestMark(
