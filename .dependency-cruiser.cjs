@@ -116,10 +116,21 @@ module.exports = {
     },
     {
       name: 'simulator-imports',
-      comment: 'The simulator runs the core and the driver over twins; never a real disk, socket or front end.',
+      comment:
+        'The simulator runs the core, the driver and the storage code over a simulated world; never a front end.',
       severity: 'error',
       from: { path: '^src/simulator/', pathNot: isTest },
       to: { path: '^src/', pathNot: '^src/(simulator|shared|zab|tree|wire|storage|ensemble|config)/' },
+    },
+    {
+      name: 'simulator-touches-nothing-real',
+      comment: 'Files, sockets, threads and LMDB are what is simulated: not even through another module.',
+      severity: 'error',
+      from: { path: '^src/simulator/', pathNot: isTest },
+      to: {
+        path: '^(node:)?(fs|fs/promises|net|dgram|worker_threads|child_process|lmdb)$|node_modules/lmdb/',
+        reachable: true,
+      },
     },
     {
       name: 'cli-imports',

@@ -7,7 +7,7 @@ import { describeEvent, type FaultEvent } from './fault-schedule.js';
 import { bridge, halves, isolation, oneWay, oneWayHalves, ring, type Severed } from './partition-shapes.js';
 import type { FaultKind, RunPlan } from './run-plan.js';
 import type { LinkEnd } from './simulated-link.js';
-import type { CrashKind, SimulatedNode } from './simulated-node.js';
+import type { CrashKind, Rotting, SimulatedNode } from './simulated-node.js';
 import type { World } from './world.js';
 
 /** An event that has struck and is not repaired yet. */
@@ -70,6 +70,9 @@ export class FaultInjector {
     diskStall: (strike) => this.slow(strike, strike.event.durationMs / this.typicalDiskDelayMs()),
     diskFull: (strike) => this.fill(strike),
     diskError: ({ node }) => node.failNextWrite(),
+    syncError: ({ node }) => node.failNextSync(),
+    rotLog: (strike) => this.rot(strike, 'log'),
+    rotManifest: (strike) => this.rot(strike, 'manifest'),
     loseDisk: (strike) => this.loseDisk(strike),
   };
 
@@ -109,7 +112,7 @@ export class FaultInjector {
    */
   healQuorum(random: SeededRandom): readonly SimulatedNode[] | undefined {
     const { view, trace, conditions } = this.world;
-    const candidates = this.nodes.filter((node) => node.view.counted);
+    const candidates = this.nodes.filter((node) => node.view.counted && !node.damaged);
     if (candidates.length < view.quorum) return undefined;
     const size = view.quorum + random.below(candidates.length - view.quorum + 1);
     while (candidates.length > size) candidates.splice(random.below(candidates.length), 1);
@@ -298,13 +301,28 @@ export class FaultInjector {
   /** Only while the others are all voters, something is committed, and the process is not in the middle of dying. */
   private loseDisk(strike: Strike): void {
     const { node } = strike;
-    const others = this.nodes.filter((other) => other !== node);
-    if (this.world.view.ledger.last === 0 || !others.every((other) => other.view.counted)) return;
+    if (!this.canBeSpared(node)) return;
     node.crash('machine');
     this.world.clock.after(1, () => {
-      if (node.ensemble === undefined && others.every((other) => other.view.counted)) node.loseDisk();
+      if (node.down && this.canBeSpared(node)) node.loseDisk();
       if (!this.stopped) this.afterwards(strike, [node], () => node.boot());
     });
+  }
+
+  /** Under the same conditions: the node must not start from what it then finds, and gets an empty disk. */
+  private rot(strike: Strike, what: Rotting): void {
+    const { node } = strike;
+    if (!this.canBeSpared(node)) return;
+    node.crash(anyKind(strike.random));
+    this.world.clock.after(1, () => {
+      if (node.down && this.canBeSpared(node)) node.rot(what);
+      if (!this.stopped) this.afterwards(strike, [node], () => node.boot());
+    });
+  }
+
+  private canBeSpared(node: SimulatedNode): boolean {
+    const others = this.nodes.filter((other) => other !== node);
+    return this.world.view.ledger.last !== 0 && others.every((other) => other.view.counted && !other.damaged);
   }
 
   private leader(): SimulatedNode | undefined {

@@ -44,6 +44,9 @@ const spans: Readonly<Record<FaultKind, Span>> = {
   diskStall: [300, 1200, 6_000],
   diskFull: [50, 1200, 8_000],
   diskError: atOnce,
+  syncError: atOnce,
+  rotLog: [5, 800, 6_000],
+  rotManifest: [5, 800, 6_000],
   loseDisk: [5, 800, 6_000],
 };
 

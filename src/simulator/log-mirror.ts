@@ -9,6 +9,8 @@ export interface MirroredBatch {
   readonly batch: Batch;
   /** Over everything up to and with this batch. */
   readonly historyHash: number;
+  /** The log's own checksum of the same; undefined when it was never asked for. */
+  chain: number | undefined;
 }
 
 /**
@@ -40,10 +42,20 @@ export class LogMirror {
     return this.batches.at(-1)?.historyHash ?? this.baseHash;
   }
 
+  get lastChain(): number | undefined {
+    return this.batches.at(-1)?.chain;
+  }
+
+  set lastChain(chain: number) {
+    const last = this.batches.at(-1);
+    if (last !== undefined) last.chain = chain;
+  }
+
   /** `known`: hash of the history up to this batch as its first writer had it; used behind a cut base. */
   append(batch: Batch, known?: number): MirroredBatch {
     const cut = this.batches.length === 0 && this.baseHash === cutHistoryHash && known !== undefined;
-    const mirrored = { batch, historyHash: cut ? known : extendHistory(this.lastHash, batch) };
+    const historyHash = cut ? known : extendHistory(this.lastHash, batch);
+    const mirrored = { batch, historyHash, chain: undefined };
     this.batches.push(mirrored);
     return mirrored;
   }

@@ -13,8 +13,14 @@ export interface StorageObserver {
   alive(): boolean;
   /** Something is about to be asked of the disk, or the disk is about to report: a place for a crash. */
   crashPoint(): void;
+  /** Storage is called, and may go on by promise. */
+  asked(): void;
   appending(batch: Batch): void;
+  /** The log's checksum after it. */
+  appended(chain: number): void;
   durable(through: Zxid): void;
+  /** A write failed that the node must not go on after. */
+  failed(): void;
   truncating(to: Zxid): void;
   truncated(to: Zxid): void;
   persisted(record: EpochRecord): void;
@@ -70,7 +76,9 @@ export class ObservedStorage implements NodeStorage {
         if (observer.alive()) handler.durable(through);
       },
       failed: (error) => {
-        if (observer.alive()) handler.failed(error);
+        if (!observer.alive()) return;
+        observer.failed();
+        handler.failed(error);
       },
       pressure: (full) => {
         if (observer.alive()) handler.pressure(full);
@@ -82,15 +90,18 @@ export class ObservedStorage implements NodeStorage {
     const { observer } = this;
     observer.crashPoint();
     if (!observer.alive()) return;
+    observer.asked();
     this.inner.persist(record, (error) => {
       if (!observer.alive()) return;
       if (error === null) observer.persisted(record);
+      else observer.failed();
       observer.crashPoint();
       if (observer.alive()) done(error);
     });
   }
 
   receiveSnapshot(): SnapshotWriter {
+    this.observer.asked();
     return new ObservedSnapshotWriter(this.inner.receiveSnapshot(), this.observer);
   }
 
@@ -137,6 +148,7 @@ class ObservedLog implements CommitLog {
     if (!this.observer.alive()) return;
     this.observer.appending(batch);
     this.inner.append(batch);
+    this.observer.appended(this.inner.chain);
   }
 
   truncate(to: Zxid, done: () => void): void {
@@ -144,6 +156,7 @@ class ObservedLog implements CommitLog {
     observer.crashPoint();
     if (!observer.alive()) return;
     observer.truncating(to);
+    observer.asked();
     this.inner.truncate(to, () => {
       if (!observer.alive()) return;
       observer.truncated(to);
@@ -153,6 +166,7 @@ class ObservedLog implements CommitLog {
   }
 
   read(after: Zxid, bytesMax: number, done: (error: Error | null, batches: readonly Batch[]) => void): void {
+    this.observer.asked();
     this.inner.read(after, bytesMax, (error, batches) => {
       if (this.observer.alive()) done(error, batches);
     });
@@ -160,6 +174,7 @@ class ObservedLog implements CommitLog {
 
   trim(through: Zxid, keepBytes: number): Zxid {
     if (!this.observer.alive()) return this.inner.base;
+    this.observer.asked();
     const base = this.inner.trim(through, keepBytes);
     this.observer.trimmed(base);
     return base;
@@ -182,6 +197,7 @@ class ObservedSnapshotWriter implements SnapshotWriter {
   write(chunk: Bytes, done: (error: Error | null) => void): void {
     this.observer.crashPoint();
     if (!this.observer.alive()) return;
+    this.observer.asked();
     this.inner.write(chunk, (error) => {
       if (this.observer.alive()) done(error);
     });
@@ -191,6 +207,7 @@ class ObservedSnapshotWriter implements SnapshotWriter {
     const { observer } = this;
     observer.crashPoint();
     if (!observer.alive()) return;
+    observer.asked();
     this.inner.finish(zxid, record, (error) => {
       if (!observer.alive()) return;
       if (error === null) observer.installed(zxid, record);
@@ -200,6 +217,8 @@ class ObservedSnapshotWriter implements SnapshotWriter {
   }
 
   abort(): void {
-    if (this.observer.alive()) this.inner.abort();
+    if (!this.observer.alive()) return;
+    this.observer.asked();
+    this.inner.abort();
   }
 }

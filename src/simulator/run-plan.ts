@@ -48,6 +48,11 @@ export const faultKinds = [
   'diskStall',
   'diskFull',
   'diskError',
+  /** What was written is not brought to the platter, though it can be read as if it were. */
+  'syncError',
+  /** A bit of the log flips while the machine is off. */
+  'rotLog',
+  'rotManifest',
   'loseDisk',
 ] as const;
 

@@ -7,21 +7,41 @@ import type { NodeStorage } from '../ensemble/ports.js';
 import { assert } from '../shared/assert.js';
 import { type EnsembleId, formatZxid, type Zxid, zxidZero } from '../shared/ids.js';
 import type { SeededRandom } from '../shared/random.js';
-import { MemoryDisk } from '../storage/memory-disk.js';
-import { openMemoryNodeStorage } from '../storage/memory-node-storage.js';
+import { decodeManifest, manifestFileName } from '../storage/manifest.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
+import { openNodeStorage } from '../storage/node-storage.js';
 import type { EpochRecord } from '../zab/effects.js';
 import type { Batch } from '../zab/messages.js';
+import { rotFile, rotLog } from './bit-rot.js';
 import { blankRecord, type NodeView } from './checkers/ensemble-view.js';
 import { cutHistoryHash, LogMirror } from './log-mirror.js';
 import { ObservedStorage, type StorageObserver } from './observed-storage.js';
 import type { RunPlan } from './run-plan.js';
 import type { ReachableNode } from './simulated-client.js';
+import { SimulatedDisk } from './simulated-disk.js';
+import { simulatedRuntime } from './simulated-storage-runtime.js';
 import { NodeScheduler } from './virtual-clock.js';
 import type { World } from './world.js';
 
 /** What dies in a crash. */
 export type CrashKind = 'process' | 'machine';
+
+/** What bits of a disk can rot. */
+export type Rotting = 'log' | 'manifest';
+
+const dataDirectory = '/data';
+/** The longest that an operation takes which needs no platter. */
+const cachedMsMax = 0.05;
+/** Between attempts to get space on a full disk. */
+const fullDiskRetryMs = 20;
+
+interface Process {
+  readonly scheduler: NodeScheduler;
+  /** Once storage is open. */
+  running:
+    | { readonly scheduler: NodeScheduler; readonly storage: ObservedStorage; readonly ensemble: Ensemble }
+    | undefined;
+}
 
 /** Replaces a node's storage by one that misbehaves, so that a test can prove that the checkers notice. */
 export type StorageMutation = (storage: NodeStorage, scheduler: NodeScheduler) => NodeStorage;
@@ -33,10 +53,9 @@ export class SimulatedNode {
   private readonly random: SeededRandom;
   private readonly plan: RunPlan;
   private readonly mutation: StorageMutation | undefined;
-  private readonly disk: MemoryDisk;
-  private process:
-    | { readonly scheduler: NodeScheduler; readonly storage: ObservedStorage; readonly ensemble: Ensemble }
-    | undefined;
+  private readonly disk: SimulatedDisk;
+  private readonly trees: MemoryTreeDisk;
+  private process: Process | undefined;
   private crashing = false;
   /** A truncation of the log that was begun: a crash may leave it done or not. */
   private cutting: Zxid | undefined;
@@ -45,6 +64,7 @@ export class SimulatedNode {
   private failing = false;
   private stepsToCrash = 0;
   private crashNow: () => void = () => {};
+  private rotten = false;
 
   constructor(parts: {
     readonly world: World;
@@ -61,28 +81,60 @@ export class SimulatedNode {
     this.plan = parts.plan;
     this.mutation = parts.mutation;
     this.disk = this.newDisk();
+    this.trees = this.newTrees();
   }
 
+  /** It has opened its disk and takes part. */
   get running(): boolean {
-    return this.process !== undefined && !this.crashing;
+    return this.process?.running !== undefined && !this.crashing;
+  }
+
+  /** There is no process, not even one that starts or dies. */
+  get down(): boolean {
+    return this.process === undefined;
+  }
+
+  /** Its disk has been damaged and the node may not have noticed yet: no other disk may be lost meanwhile. */
+  get damaged(): boolean {
+    return this.rotten;
   }
 
   get ensemble(): Ensemble | undefined {
-    return this.process?.ensemble;
+    return this.process?.running?.ensemble;
   }
 
   get reachable(): ReachableNode | undefined {
-    return this.running ? this.process : undefined;
+    return this.running ? this.process?.running : undefined;
   }
 
   boot(): void {
     if (this.process !== undefined) return;
     const { world, view, plan } = this;
     const scheduler = new NodeScheduler(world.clock, view.index, plan.skews[view.index] ?? { originMs: 0, rate: 1 });
-    const storage = new ObservedStorage(
-      openMemoryNodeStorage({ disk: this.disk, serverId: view.serverId, scheduler }),
-      this.observer(scheduler),
+    const process: Process = { scheduler, running: undefined };
+    this.process = process;
+    const promisesDue = (): void => world.clock.promisesDue();
+    const opening = openNodeStorage({
+      runtime: simulatedRuntime({ disk: this.disk, scheduler, random: this.random, promisesDue }),
+      directory: dataDirectory,
+      serverId: view.serverId,
+      treeStores: this.trees,
+      segmentBytes: plan.limits.logSegmentBytes,
+      fullDiskRetryMs,
+      warn: (text) => world.say(view.index, text),
+    });
+    opening.then(
+      (storage) => scheduler.defer(() => this.opened(process, storage)),
+      (error: unknown) => scheduler.defer(() => this.refused(error)),
     );
+    promisesDue();
+  }
+
+  private opened(process: Process, opened: NodeStorage): void {
+    const { world, view } = this;
+    const { scheduler } = process;
+    this.rotten = false;
+    const storage = new ObservedStorage(opened, this.observer(scheduler));
     this.openView(storage);
     const { incarnation, boot } = storage;
     const ensemble = new Ensemble({
@@ -96,7 +148,7 @@ export class SimulatedNode {
       newEnsembleId: this.hexadecimal(32) as EnsembleId,
       onHalt: (reason) => this.halted(reason),
     });
-    this.process = { scheduler, storage, ensemble };
+    process.running = { scheduler, storage, ensemble };
     view.up = true;
     view.tree = ensemble.tree;
     view.applied = ensemble.tree.appliedZxid;
@@ -108,6 +160,22 @@ export class SimulatedNode {
         if (error !== null)
           world.view.violate('any crash point restarts', `node ${view.index} cannot start: ${error.message}`);
       });
+    });
+  }
+
+  /** The process ends without having opened its disk: right for one that is damaged, full or failing, and only then. */
+  private refused(error: unknown): void {
+    const { world, view, disk } = this;
+    const reason = error instanceof Error ? error.message : String(error);
+    world.say(view.index, `does not start: ${reason}`);
+    const excused = this.rotten || disk.full || disk.failures > 0;
+    if (!excused) world.view.violate('any crash point restarts', `node ${view.index} cannot start: ${reason}`);
+    const lost = this.rotten && !disk.full && disk.failures === 0;
+    this.crash('process');
+    world.clock.after(0, () => {
+      // Whoever runs the node gives it an empty disk: what was on this one is as good as lost.
+      if (lost) this.loseDisk();
+      world.restartLater(this);
     });
   }
 
@@ -147,14 +215,38 @@ export class SimulatedNode {
 
   /** Neither trees nor further log segments find room, or they do again. */
   setFull(full: boolean): void {
-    this.disk.setFull(full);
+    this.disk.full = full;
   }
 
-  /** The next write to the log or the manifest fails: the node has to stop. */
+  /** While stalled, nothing that the disk was asked for comes to an end. */
+  setStalled(stalled: boolean): void {
+    this.disk.setStalled(stalled);
+  }
+
+  /** The next write to any file fails: the node has to stop. */
   failNextWrite(): void {
-    if (!this.running) return;
+    if (this.down) return;
     this.failing = true;
-    this.disk.failNextWrite(new Error('input/output error'));
+    this.disk.failNextWrite();
+  }
+
+  /** What is to be made durable next is not, though it can be read as if: the node has to stop. */
+  failNextSync(): void {
+    if (this.down) return;
+    this.failing = true;
+    this.disk.failNextSync();
+  }
+
+  /** The process must be down. Flips a bit that the next boot has to notice; false when there is none. */
+  rot(what: Rotting): boolean {
+    assert(this.down, 'Cannot damage the disk of a running process');
+    const { disk, random, view } = this;
+    const struck = what === 'log' ? this.rotLiveLog() : rotFile(disk, `${dataDirectory}/${manifestFileName}`, random);
+    if (struck) {
+      this.rotten = true;
+      this.world.say(view.index, `has a bit of its ${what} flipped`);
+    }
+    return struck;
   }
 
   /** The process must be down. Everything on the disk is gone. */
@@ -166,15 +258,18 @@ export class SimulatedNode {
     view.log = new LogMirror();
     view.record = blankRecord;
     view.applied = zxidZero;
+    this.rotten = false;
     this.disk.wipe();
+    this.trees.keep(() => false);
     this.world.check((checker) => checker.diskLost?.(view));
   }
 
   /** After every task of this process: tells what its tree has applied since. */
   poll(): void {
-    const { process, view } = this;
-    if (process === undefined || this.crashing) return;
-    const applied = process.ensemble.tree.appliedZxid;
+    const { view } = this;
+    const running = this.process?.running;
+    if (running === undefined || this.crashing) return;
+    const applied = running.ensemble.tree.appliedZxid;
     const previous = view.applied;
     if (applied === previous) return;
     view.applied = applied;
@@ -187,11 +282,14 @@ export class SimulatedNode {
     this.crashing = false;
     view.up = false;
     view.serving = false;
+    view.failed = false;
     view.role = 'looking';
     view.tree = undefined;
     if (kind === 'process') world.peers.killProcess(view.index);
     else world.peers.killMachine(view.index);
-    this.disk.crash();
+    this.disk.crash(kind);
+    this.trees.crash();
+    this.trees.keep((directory) => this.disk.find(directory) !== undefined);
     this.failing = false;
   }
 
@@ -210,6 +308,13 @@ export class SimulatedNode {
       );
     }
     view.log.truncate(log.last);
+    const { lastChain } = view.log;
+    if (lastChain !== undefined && lastChain !== log.chain) {
+      world.view.violate(
+        'a disk keeps what it synced',
+        `node ${view.index}: log ends at ${formatZxid(log.last)} with another history than was appended`,
+      );
+    }
     view.log.durable = view.log.last;
     this.recordWritten(record);
   }
@@ -225,12 +330,12 @@ export class SimulatedNode {
     const { view, world } = this;
     return {
       alive: () => scheduler.alive,
-      crashPoint: () => {
-        if (this.stepsToCrash === 0) return;
-        this.stepsToCrash -= 1;
-        if (this.stepsToCrash === 0) this.crashNow();
-      },
+      crashPoint: () => this.diskStep(),
+      asked: () => world.clock.promisesDue(),
       appending: (batch) => this.appending(batch),
+      appended: (chain) => {
+        view.log.lastChain = chain;
+      },
       durable: (through) => {
         view.log.durable = through;
       },
@@ -238,6 +343,9 @@ export class SimulatedNode {
         world.say(view.index, `truncates its log to ${formatZxid(to)}`);
         world.check((checker) => checker.truncating?.(view, to));
         this.cutting = to;
+      },
+      failed: () => {
+        view.failed = true;
       },
       truncated: (to) => {
         view.log.truncate(to);
@@ -283,9 +391,10 @@ export class SimulatedNode {
   }
 
   private roleMayHaveChanged(): void {
-    const { process, view } = this;
-    if (process === undefined || this.crashing) return;
-    const { role, epoch, leader, serving } = process.ensemble.status();
+    const { view } = this;
+    const running = this.process?.running;
+    if (running === undefined || this.crashing) return;
+    const { role, epoch, leader, serving } = running.ensemble.status();
     view.role = role;
     view.epoch = epoch;
     view.leader = leader;
@@ -303,20 +412,45 @@ export class SimulatedNode {
     this.world.restartLater(this);
   }
 
-  private newDisk(): MemoryDisk {
+  private diskStep(): void {
+    if (this.stepsToCrash === 0) return;
+    this.stepsToCrash -= 1;
+    if (this.stepsToCrash === 0) this.crashNow();
+  }
+
+  private rotLiveLog(): boolean {
+    const manifest = this.disk.find(`${dataDirectory}/${manifestFileName}`);
+    // One that is damaged already has no log to speak of.
+    if (manifest?.type !== 'file' || this.rotten) return false;
+    return rotLog(this.disk, `${dataDirectory}/${decodeManifest(manifest.text()).log}`, this.random);
+  }
+
+  private newDisk(): SimulatedDisk {
     const { random } = this;
-    const delayMs = (): number => this.diskDelayMs();
-    const trees = new MemoryTreeDisk({
+    return new SimulatedDisk({
+      random,
+      delayMs: () => this.diskDelayMs(),
+      cachedMs: () => random.next() * cachedMsMax * this.slowness,
+      step: () => this.diskStep(),
+    });
+  }
+
+  private newTrees(): MemoryTreeDisk {
+    const { random, world } = this;
+    const noted = (task: () => void) => (): void => {
+      world.clock.promisesDue();
+      task();
+    };
+    return new MemoryTreeDisk({
       // Of whatever process runs at the time: the disk outlives each of them.
       scheduler: {
-        defer: (task) => this.process?.scheduler.defer(task),
-        after: (milliseconds, task) => this.process?.scheduler.after(milliseconds, task) ?? (() => {}),
+        defer: (task) => this.process?.scheduler.defer(noted(task)),
+        after: (milliseconds, task) => this.process?.scheduler.after(milliseconds, noted(task)) ?? (() => {}),
       },
-      delayMs,
+      delayMs: () => this.diskDelayMs(),
       fault: () => (this.disk.full ? Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }) : null),
       flushSurvives: () => random.chance(0.5),
     });
-    return new MemoryDisk({ random, trees, delayMs, logSegmentBytes: this.plan.limits.logSegmentBytes });
   }
 
   private diskDelayMs(): number {

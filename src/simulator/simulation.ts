@@ -154,6 +154,22 @@ class Simulation {
   }
 
   async run(): Promise<SimulationResult> {
+    // Nobody has handled it, as nobody would in a real process, which ends of it.
+    const rejected = (error: unknown): void => {
+      this.world.view.violate(
+        'no assertion fails',
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      );
+    };
+    process.on('unhandledRejection', rejected);
+    try {
+      return await this.play();
+    } finally {
+      process.off('unhandledRejection', rejected);
+    }
+  }
+
+  private async play(): Promise<SimulationResult> {
     for (const node of this.nodes) this.world.clock.after(this.random.next() * 200, () => node.boot());
     for (const client of this.clients) client.start();
     for (const watcher of this.watchers) watcher.start();
@@ -221,7 +237,7 @@ class Simulation {
 
   private async advance(durationMs: number): Promise<void> {
     const { clock } = this.world;
-    if (!this.broken) clock.runUntil(clock.nowMs() + durationMs, () => this.broken);
+    if (!this.broken) await clock.runPromisesUntil(clock.nowMs() + durationMs, () => this.broken);
   }
 
   /** Runs until the condition holds; not within the bound is a violation. */

@@ -27,8 +27,15 @@ export class VirtualClock {
   /** Takes what a task throws; without it the run ends there. */
   onError: ((error: unknown, owner: NodeScheduler | null) => void) | undefined;
 
+  private promisesAreDue = false;
+
   nowMs(): number {
     return this.now;
+  }
+
+  /** A task has settled a promise, or called what waits for one: before the next task whatever follows from it runs. */
+  promisesDue(): void {
+    this.promisesAreDue = true;
   }
 
   /** Runs the task at `atMs` (not before now). The returned function cancels it. */
@@ -62,6 +69,22 @@ export class VirtualClock {
       if (head === undefined || head.atMs > untilMs) break;
       this.pop();
       if (this.run(head) && stop?.() === true) return;
+    }
+    if (untilMs > this.now) this.now = untilMs;
+  }
+
+  /** As `runUntil`, for a world in which somebody works with promises. */
+  async runPromisesUntil(untilMs: number, stop?: () => boolean): Promise<void> {
+    for (;;) {
+      const head = this.heap[0];
+      if (head === undefined || head.atMs > untilMs) break;
+      this.pop();
+      if (!this.run(head)) continue;
+      if (this.promisesAreDue) {
+        this.promisesAreDue = false;
+        await allPromises();
+      }
+      if (stop?.() === true) return;
     }
     if (untilMs > this.now) this.now = untilMs;
   }
@@ -123,6 +146,11 @@ export class VirtualClock {
     }
     heap[index] = last;
   }
+}
+
+/** Once no promise has anything left to do: a turn of the event loop ends only then. */
+function allPromises(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function before(a: Entry, b: Entry): boolean {

@@ -1,5 +1,5 @@
 // What manifest, log and tree must agree on before a node may start from them (the order of its durable writes makes sure
-// that every crash leaves it so). Shared by the data directory on disk and its in-memory twin.
+// that every crash leaves it so). Pure.
 
 import { epochOf, formatZxid, type Zxid } from '../shared/ids.js';
 import type { TreeMeta } from '../tree/store.js';

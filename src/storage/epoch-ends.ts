@@ -1,5 +1,5 @@
-// Keeps the last zxid of each epoch in a log, and refuses what would leave a hole in it. Shared by the log on disk and
-// its in-memory twin.
+// Keeps the last zxid of each epoch in a log, and refuses what would leave a hole in it. Pure
+// bookkeeping; never reads the log.
 
 import { assert } from '../shared/assert.js';
 import { counterOf, epochOf, formatZxid, type Zxid } from '../shared/ids.js';

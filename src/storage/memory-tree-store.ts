@@ -74,6 +74,11 @@ export class MemoryTreeDisk implements CrashableTreeStoreOpener {
     for (const store of this.opened) store.crash();
     this.opened.clear();
   }
+
+  /** Forgets the trees in directories that are gone. None of them may be open. */
+  keep(isThere: (directory: string) => boolean): void {
+    for (const directory of this.directories.keys()) if (!isThere(directory)) this.directories.delete(directory);
+  }
 }
 
 export class MemoryTreeStore implements OpenedTreeStore {
