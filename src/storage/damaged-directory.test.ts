@@ -8,12 +8,12 @@ import { temporaryDirectory } from '../../test/support/log-harness.js';
 import { DamageError } from '../shared/damage-error.js';
 import { StoreError } from '../shared/errors.js';
 import { type EnsembleId, toEpoch, toServerId } from '../shared/ids.js';
-import { writeDamageMark } from './damage-mark.js';
 import { MemoryTreeDisk } from './memory-tree-store.js';
 import { nodeFileSystem as files } from './node-file-system.js';
 import { nodeRuntime } from './node-runtime.js';
 import { type FileNodeStorage, type NodeStorageOptions, openNodeStorage } from './node-storage.js';
 import { discard, putAside, surveyDirectory } from './put-aside.js';
+import { writeDamageMark } from './write-damage-mark.js';
 
 const scheduler = { defer: nodeRuntime.defer, after: nodeRuntime.after };
 const roots: string[] = [];
