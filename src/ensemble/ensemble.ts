@@ -46,6 +46,8 @@ export interface EnsembleOptions {
   readonly keyText?: (key: Bytes) => string;
   /** Safety can no longer be kept: the process must end without another word to anyone. */
   readonly onHalt: (reason: string) => void;
+  /** Its role, leader or epoch is another, or it serves or does no longer; `status()` says. */
+  readonly onRoleChanged?: () => void;
   /** This node's tree is not the one that a majority agrees on. It has stopped, and must be rebuilt. Default: onHalt. */
   readonly onDivergence?: (reason: string) => void;
 }
@@ -380,6 +382,7 @@ export class Ensemble implements EnsembleNode {
   private roleChanged(next: Standing): void {
     const previous = this.standing;
     this.standing = { role: next.role, epoch: next.epoch, leader: next.leader, serving: next.serving };
+    this.options.onRoleChanged?.();
     this.options.log.info(`this node is ${next.role}`, {
       epoch: next.epoch,
       leader: next.leader,

@@ -146,6 +146,7 @@ export class SimulatedNode {
       log: this.logger(),
       seed: this.random.nextUint32(),
       newEnsembleId: this.hexadecimal(32) as EnsembleId,
+      onRoleChanged: () => this.roleChanged(),
       onHalt: (reason) => this.halted(reason),
     });
     process.running = { scheduler, storage, ensemble };
@@ -383,14 +384,13 @@ export class SimulatedNode {
 
   private logger(): ConstructorParameters<typeof Ensemble>[0]['log'] {
     const say = (text: string, details?: Readonly<Record<string, unknown>>): void => {
-      if (text.startsWith('this node is')) this.roleMayHaveChanged();
       if (this.world.trace.verbose)
         this.world.say(this.view.index, `log: ${text}${details === undefined ? '' : ` ${JSON.stringify(details)}`}`);
     };
     return { info: say, warn: say, error: say };
   }
 
-  private roleMayHaveChanged(): void {
+  private roleChanged(): void {
     const { view } = this;
     const running = this.process?.running;
     if (running === undefined || this.crashing) return;
