@@ -139,6 +139,7 @@ export class FaultInjector {
     this.world.faulty = false;
     this.active.clear();
     this.world.conditions.heal();
+    this.world.peers.mend();
     for (const node of this.nodes) {
       node.setFull(false);
       node.slowness = 1;

@@ -145,6 +145,17 @@ export class LinkEnd {
     this.pump();
   }
 
+  /** The network is whole again: what stood still, or was silently lost, shows within a retransmission. */
+  mend(): void {
+    const soonMs = this.host.scheduler.trueNowMs() + this.conditions.retransmissionMs();
+    this.stalledUntilMs = Math.min(this.stalledUntilMs, soonMs);
+    this.lastArrivalMs = Math.min(this.lastArrivalMs, soonMs);
+    this.queue = this.queue.map((item) => (item.arriveAtMs <= soonMs ? item : { ...item, arriveAtMs: soonMs }));
+    // The delivery that is scheduled may be long after: another one comes before it.
+    this.scheduled = false;
+    this.pump();
+  }
+
   private retire(): void {
     this.gone = true;
     this.open = false;

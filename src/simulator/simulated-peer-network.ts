@@ -88,6 +88,13 @@ export class PeerFabric {
     return this.hosts.flatMap((host) => (host === undefined ? [] : host.links()));
   }
 
+  /** Ends what stalls, half-open connections and late resets would still do. */
+  mend(): void {
+    const ends = new Set([...this.orphans.flat(), ...this.allLinks()]);
+    for (const end of [...ends]) if (end.peer !== undefined) ends.add(end.peer);
+    for (const end of ends) end.mend();
+  }
+
   pathOpened(): void {
     for (const end of this.allLinks()) {
       end.pathOpened();

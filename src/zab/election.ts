@@ -211,8 +211,12 @@ function supportFor(state: ZabState, looking: Looking, vote: Ballot): number {
   return Math.max(voters, blanks);
 }
 
-/** A quorum stands behind a leader that itself says so: join it whatever the round. */
+/**
+ * A quorum stands behind a leader that itself says so: join it whatever the round. A voter that has looked in vain for long
+ * makes up the quorum itself: it may be unable to hear the leader's followers, or the leader may lack only this one.
+ */
 function joinStandingLeader(state: ZabState, looking: Looking): boolean {
+  const looksLong = state.nowMs - looking.sinceMs > state.limits.syncLimitMs;
   const agreeing = new Map<ServerId, number>();
   for (const heard of looking.heard.values()) {
     if (!isStanding(state, heard)) continue;
@@ -221,7 +225,8 @@ function joinStandingLeader(state: ZabState, looking: Looking): boolean {
   }
   for (const [leader, count] of agreeing) {
     const heard = looking.heard.get(leader);
-    if (count < state.quorum || leader === state.self || isDemoted(state, leader)) continue;
+    const own = looksLong && heard !== undefined && isVoterOf(state.record, heard.ensembleId) ? 1 : 0;
+    if (count + own < state.quorum || leader === state.self || isDemoted(state, leader)) continue;
     if (heard === undefined || heard.role !== 'leading' || !isStanding(state, heard) || heard.vote.serverId !== leader)
       continue;
     state.transition = { to: 'following', vote: heard.vote, round: heard.round };

@@ -298,9 +298,8 @@ export function tickFollowing(state: ZabState, following: Following, out: ZabEff
     lookAgain(state, `the leader was silent for ${Math.round(silentMs)} ms`);
 }
 
-/** While synchronization transfers much, pings come late or not at all. */
+/** While synchronization transfers much, pings come late. */
 function silenceAllowed(state: ZabState, following: Following): number {
-  if (state.disk?.type === 'snapshot') return state.limits.transferLimitMs;
   return following.phase === 'synchronizing' || following.phase === 'adopting'
     ? state.limits.initLimitMs
     : state.limits.syncLimitMs;

@@ -47,7 +47,6 @@ function addFollower(state: ZabState, leading: Leading, peer: ServerId, link: nu
     admission: 'joining',
     counted: false,
     plan: null,
-    syncNonce: 0,
     syncEnd: zxidZero,
     sent: zxidZero,
     durable: zxidZero,
@@ -298,7 +297,6 @@ function synchronize(state: ZabState, leading: Leading, follower: Follower, out:
   }
   follower.phase = 'synchronizing';
   follower.plan = decision.plan.kind;
-  follower.syncNonce = leading.nonce;
   follower.syncEnd = state.history.last;
   follower.sent = state.history.last;
   follower.unacknowledgedSinceMs = state.nowMs;

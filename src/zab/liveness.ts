@@ -54,14 +54,9 @@ export function dropSilentFollowers(state: ZabState, leading: Leading, out: ZabE
   checkCompany(state, leading);
 }
 
-/** Synchronization delays pings unless the driver lets them overtake it, which the first answer tells. */
+/** Pings overtake what synchronization sends, but not what the sockets hold already. */
 function silenceAllowed(state: ZabState, follower: Follower): number {
-  if (follower.phase !== 'synchronizing') return state.limits.syncLimitMs;
-  return isTransferring(follower) ? state.limits.transferLimitMs : state.limits.initLimitMs;
-}
-
-function isTransferring(follower: Follower): boolean {
-  return follower.phase === 'synchronizing' && follower.plan === 'snapshot' && follower.nonce <= follower.syncNonce;
+  return follower.phase === 'synchronizing' ? state.limits.initLimitMs : state.limits.syncLimitMs;
 }
 
 export function tickEstablished(state: ZabState, leading: Leading): void {
@@ -99,7 +94,7 @@ export function tickProspective(state: ZabState, leading: Leading, out: ZabEffec
     if (nowMs - leading.phaseSinceMs > limits.initLimitMs) lookAgain(state, 'not all members came to form an ensemble');
     return;
   }
-  // While a snapshot is on its way its transfer is what takes the time; silence ends it where it does not.
+  // While a snapshot is on its way its transfer is what takes the time; silence ends it sooner.
   const transferring = [...leading.followers.values()].some(
     ({ plan, phase }) => plan === 'snapshot' && phase === 'synchronizing',
   );

@@ -45,7 +45,7 @@ export interface Limits extends ZabTiming {
   readonly reconnectIntervalMs: number;
   /** Attempts that failed at once, without a time-out: whoever was elected is not there any more. */
   readonly connectAttemptsMax: number;
-  /** Silence during a snapshot transfer, as long as no ping has overtaken it. */
+  /** A snapshot transfer that a prospective leader waits for. */
   readonly transferLimitMs: number;
   /** A follower that acknowledges nothing of what it was sent for so long is dropped. */
   readonly ackLimitMs: number;
@@ -218,8 +218,6 @@ export interface Follower {
   /** Counted in quorums. */
   counted: boolean;
   plan: SyncPlan['kind'] | null;
-  /** Last ping when synchronization began. */
-  syncNonce: number;
   /** What ackNewLeader must cover; end of everything sent. */
   syncEnd: Zxid;
   sent: Zxid;
