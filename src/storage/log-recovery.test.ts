@@ -6,7 +6,7 @@ import { zxidZero } from '../shared/ids.js';
 import type { Batch } from '../zab/messages.js';
 import { LogDamageError } from './log-damage-error.js';
 import { beginRecordHeader, recordBytes, recordHeaderBytes, sealRecordHeader } from './log-record.js';
-import { decodeSegmentHeader, segmentFileName, segmentHeaderBytes } from './log-segment.js';
+import { decodeSegmentHeader, encodeSegmentHeader, segmentFileName, segmentHeaderBytes } from './log-segment.js';
 import { removeFromPosition, truncationFileName, writeTruncationMark } from './log-truncation.js';
 import { nodeFileSystem } from './node-file-system.js';
 
@@ -318,6 +318,23 @@ describe('a spare segment', () => {
     const used = await stat(segmentFile(harness, 2));
     expect({ ino: used.ino, size: used.size }).toEqual({ ino, size: 1024 });
     expect(decodeSegmentHeader(await readFile(segmentFile(harness, 2)))).toMatchObject({ header: { sequence: 2 } });
+  });
+
+  it.each([3, 8, 9, 12, 40])('whose first write was torn after %i bytes is removed', async (written) => {
+    const header = encodeSegmentHeader({
+      sequence: 2,
+      salt: 7,
+      base: zxid(1, 1),
+      baseChain: 5,
+      startPosition: 1024,
+    });
+    const harness = await closedLog([[batchOf(1, 1)]], 1024);
+    const torn = Buffer.alloc(1024);
+    header.copy(torn, 0, 0, written);
+    await writeFile(segmentFile(harness, 2), torn);
+    await harness.open();
+    expect(harness.log.cut).not.toBeNull();
+    expect(harness.log.last).toBe(zxid(1, 1));
   });
 
   it('with anything in it is removed', async () => {

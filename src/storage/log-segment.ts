@@ -48,6 +48,8 @@ export type DecodedSegmentHeader =
 export function decodeSegmentHeader(bytes: Buffer): DecodedSegmentHeader {
   if (bytes.length < segmentHeaderBytes || !bytes.subarray(0, 8).equals(segmentMagic)) return { type: 'none' };
   const version = bytes.readUInt32LE(8);
+  // No format is version 0: the first write to a spare segment was torn behind the magic.
+  if (version === 0) return { type: 'none' };
   if (version !== logFormatVersion) return { type: 'version', version };
   if (bytes.readUInt32LE(12) !== crc32(bytes.subarray(16, segmentHeaderBytes))) return { type: 'none' };
   const [sequence, base, startPosition] = [readUint64(bytes, 24), readUint64(bytes, 32), readUint64(bytes, 40)];
