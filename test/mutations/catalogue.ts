@@ -6,6 +6,10 @@ import { commitBelowQuorum } from './broadcast/commit-below-quorum.js';
 import { missedCommit } from './broadcast/gometa-missed-commit.js';
 import { logLiesAboutFsync } from './disk/log-lies-about-fsync.js';
 import { manifestLiesAboutFsync } from './disk/manifest-lies-about-fsync.js';
+import { staleRecordsBehindTruncation } from './disk/stale-records-behind-truncation.js';
+import { epochFileInPlace } from './disk/zk-2307-epoch-file-in-place.js';
+import { ioErrorIgnored } from './disk/zk-4882-io-error-ignored.js';
+import { interruptedTruncation } from './disk/zk-5094-interrupted-truncation.js';
 import { establishedWithoutQuorum } from './election/established-without-quorum.js';
 import { decimalZxids } from './election/gometa-decimal-zxids.js';
 import { tailSkipped } from './election/gometa-tail-skipped.js';
@@ -66,4 +70,8 @@ export const catalogue: readonly Mutation[] = [
   flushLosesKey,
   applyNotAtomic,
   memoryAheadOfLog,
+  interruptedTruncation,
+  staleRecordsBehindTruncation,
+  epochFileInPlace,
+  ioErrorIgnored,
 ];
