@@ -15,13 +15,16 @@ export interface RunOptions {
   readonly input?: string;
   readonly workingDirectory?: string;
   readonly environment?: NodeJS.ProcessEnv;
+  /** A command that is given the command line and becomes it, such as nsenter; default: none. */
+  readonly launcher?: readonly string[];
   /** Killed after this; default one minute. */
   readonly timeoutMs?: number;
 }
 
 export function runZabtree(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const began = performance.now();
-  const child = spawn(process.execPath, [zabtreeExecutable, ...args], {
+  const line = [...(options.launcher ?? []), process.execPath, zabtreeExecutable, ...args];
+  const child = spawn(line[0] ?? process.execPath, line.slice(1), {
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: options.timeoutMs ?? 60_000,
     killSignal: 'SIGKILL',

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { memberFile } from '../../src/cli/local-ensemble/local-ensemble.js';
 import type { LocalNode } from '../../src/cli/local-ensemble/local-node.js';
 import { until } from '../../src/cli/local-ensemble/until.js';
+import { rebuildCommandIn } from '../harness/named-command.js';
 import { type RunResult, runZabtree } from '../harness/run-zabtree.js';
 import { patienceMs, type TestEnsemble, withEnsemble } from '../harness/test-ensemble.js';
 
@@ -31,9 +32,9 @@ async function refused(node: LocalNode, message: RegExp): Promise<string[]> {
 }
 
 function commandIn(text: string): string[] {
-  const command = /^ {2}zabtree (rebuild .*)$/m.exec(text)?.[1];
+  const command = rebuildCommandIn(text);
   if (command === undefined) throw new Error(`no command in: ${text}`);
-  return command.split(' ');
+  return command;
 }
 
 function named(node: LocalNode, prefix: string): string {

@@ -4,7 +4,7 @@
 
 import { SeededRandom } from '../../src/shared/random.js';
 import type { Chronicle } from './chronicle.js';
-import { damage } from './disk-damage.js';
+import { DamageFault, refill } from './damage-fault.js';
 import { describeFault, type FaultStep, type PartitionShape } from './fault-plan.js';
 import type { NemesisEnsemble } from './nemesis-ensemble.js';
 import type { NemesisNetwork } from './nemesis-network.js';
@@ -183,23 +183,13 @@ export class FaultPlayer {
   }
 
   private async damage(step: Step<'damage'>): Promise<void> {
-    const { ensemble, onFinding, chronicle } = this.options;
     await this.onDisk(step, async (node) => {
-      await ensemble.kill(node);
-      const inflicted = damage(ensemble.dataDirectory(node), step.damage, new SeededRandom(step.choice));
-      if (inflicted === null) {
-        this.skipped(step, 'too little is in the log');
-        return await ensemble.start(node);
-      }
+      const fault = new DamageFault(this.options, node);
+      const detail = await fault.inflict(step.damage, new SeededRandom(step.choice));
+      if (detail === null) return this.skipped(step, 'too little is on the disk');
       this.done('damages', step, [node]);
-      chronicle.note(`  ${inflicted.detail}`);
-      if (inflicted.expected === 'harmless') return await ensemble.start(node);
-      const refusal = await ensemble.startAndRefuse(node);
-      if (refusal === null) onFinding(`node${node + 1} started in spite of damage: ${inflicted.detail}`);
-      else if (refusal.code === 0 || !/Cannot .+: /.test(refusal.log))
-        onFinding(`node${node + 1} ended with ${refusal.code} and without saying why after damage: ${refusal.log}`);
-      else chronicle.note(`  node${node + 1} refuses: ${refusal.log.trim().split('\n').at(-1)}`);
-      await this.rebuild(node);
+      this.options.chronicle.note(`  ${detail}`);
+      if (await fault.followUp()) this.count('rebuilds', 1);
     });
   }
 
@@ -209,17 +199,9 @@ export class FaultPlayer {
       this.done('lost disks', step, [node]);
       await ensemble.kill(node);
       await pause(step.durationMs);
-      await this.rebuild(node);
+      ensemble.replaceDisk(node);
+      await refill(this.options, node);
     });
-  }
-
-  /** The node stays held until it is counted again. */
-  private async rebuild(node: number): Promise<void> {
-    const { ensemble, chronicle } = this.options;
-    await ensemble.rebuild(node);
-    const beganMs = performance.now();
-    await ensemble.countedAgain(node);
-    chronicle.note(`node${node + 1} is counted again after ${Math.round(performance.now() - beganMs)} ms`);
   }
 
   private async onDisk(step: FaultStep, action: (node: number) => Promise<void>): Promise<void> {

@@ -7,6 +7,7 @@ import { EnsembleView } from '../../src/cli/local-ensemble/ensemble-view.js';
 import { memberFile, zabtreeExecutable } from '../../src/cli/local-ensemble/local-ensemble.js';
 import { LocalNode } from '../../src/cli/local-ensemble/local-node.js';
 import { until } from '../../src/cli/local-ensemble/until.js';
+import { type RunResult, runZabtree } from '../harness/run-zabtree.js';
 import type { Chronicle } from './chronicle.js';
 import { isCounted } from './disk-damage.js';
 import type { NemesisNetwork } from './nemesis-network.js';
@@ -41,7 +42,7 @@ interface Condition {
   ending: boolean;
   paused: boolean;
   diskFull: boolean;
-  /** Its disk was lost, and it is not counted again yet. */
+  /** Its disk was lost or cleared, and it is not counted again yet. */
   blank: boolean;
 }
 
@@ -172,11 +173,21 @@ export class NemesisEnsemble {
     this.weigh();
   }
 
-  /** Of a node that does not run. Returns once it runs; countedAgain() waits until it has all and is counted. */
-  async rebuild(index: number): Promise<void> {
-    this.condition(index).blank = true;
+  /** Of a node that does not run: a new disk in the place of its own. */
+  replaceDisk(index: number): void {
     const directory = this.dataDirectory(index);
     for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true });
+  }
+
+  /** Runs `zabtree` once where the node lives, so that it reaches whom the node reaches. */
+  command(index: number, words: readonly string[]): Promise<RunResult> {
+    const launcher = this.network.places[index]?.launcher ?? [];
+    return runZabtree(words, { launcher, timeoutMs: patienceMs });
+  }
+
+  /** Its data directory is empty. Returns once it runs; countedAgain() waits until it has all and is counted. */
+  async startBlank(index: number): Promise<void> {
+    this.condition(index).blank = true;
     await this.start(index);
   }
 
