@@ -121,32 +121,41 @@ describe('LmdbTreeStore', () => {
     const opener = new LmdbTreeStoreOpener(faults);
     const store = opener.open(directory);
     await flushOne(store, 2, 'a value that can be found in the file');
-    const scrub = (of: LmdbTreeStore, from: ScrubPosition | null): Promise<ScrubSlice> =>
-      new Promise((resolve, reject) =>
-        of.scrubSlice(from, (error, slice) => (slice === null ? reject(error) : resolve(slice))),
-      );
-    const round = async (of: LmdbTreeStore): Promise<number> => {
-      let rows = 0;
-      for (let from: ScrubPosition | null = null; ; ) {
-        const slice = await scrub(of, from);
-        rows += slice.rows;
-        if (slice.next === null) return rows;
-        from = slice.next;
-      }
-    };
     // A head, a version, the meta row.
-    expect(await round(store)).toBe(3);
+    expect(await scrubRound(store)).toBe(3);
     await close(store);
     const path = join(directory, dataFileName);
     const file = await readFile(path);
     for (let at = file.indexOf('a value that'); at !== -1; at = file.indexOf('a value that', at + 1)) file[at] = 0x62;
     await writeFile(path, file);
     const damaged = opener.open(directory);
-    await expect(round(damaged)).rejects.toMatchObject({ code: 'CORRUPT' });
+    await expect(scrubRound(damaged)).rejects.toMatchObject({ code: 'CORRUPT' });
     expect(() => damaged.get(1, Buffer.from('key'), undefined)).toThrow(/checksum/);
     expect(found).toHaveLength(2);
     const probed = await new Promise<Error | null>((resolve) => opener.probe(directory, resolve));
     expect(probed).toMatchObject({ code: 'CORRUPT' });
+    await close(damaged);
+  });
+
+  it('a scrub finds whole rows that lookups miss, led astray by an inner page', async () => {
+    const store = new LmdbTreeStoreOpener().open(directory);
+    const names = Array.from({ length: 1000 }, (_, index) => `key/${String(index).padStart(6, '0')}`);
+    await flushKeys(store, names, 'value');
+    expect(await scrubRound(store)).toBeGreaterThan(2 * names.length);
+    await close(store);
+    const path = join(directory, dataFileName);
+    const file = await readFile(path);
+    const separator = names.map((name) => separatorOf(file, name)).find((at) => at >= 0) ?? 0;
+    const tens = separator + 'key/0000'.length;
+    file[tens] = (file[tens] ?? 0) ^ 2;
+    await writeFile(path, file);
+    const damaged = new LmdbTreeStoreOpener().open(directory);
+    const missed = names.filter((name) => damaged.get(1, Buffer.from(name), undefined) === undefined);
+    expect(missed.length).toBeGreaterThan(0);
+    await expect(scrubRound(damaged)).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringMatching(/a lookup misses it/),
+    });
     await close(damaged);
   });
 
@@ -225,10 +234,17 @@ describe('LmdbTreeStore', () => {
 
 /** Puts "key" at a revision. */
 function flushOne(store: LmdbTreeStore, revision: number, value: string): Promise<void> {
-  const key = Buffer.from('key');
+  return flushKeys(store, ['key'], value, revision);
+}
+
+/** Puts these keys at one revision. */
+function flushKeys(store: LmdbTreeStore, names: readonly string[], value: string, revision = 2): Promise<void> {
   const modRevision = revision as Revision;
-  const record = { key, value: Buffer.from(value), createRevision: modRevision, modRevision, version: 1, lease: 0n };
-  const versions = [{ space: 1, key, modRevision, record }] as const;
+  const fields = { value: Buffer.from(value), createRevision: modRevision, modRevision, version: 1, lease: 0n };
+  const versions = names.map((name) => {
+    const key = Buffer.from(name);
+    return { space: 1, key, modRevision, record: { key, ...fields } } as const;
+  });
   const meta = { ...store.meta, revision: modRevision };
   return new Promise((resolve, reject) => {
     store.flush({ meta, versions, sessions: [], sessionsEvicted: [], byteLength: 0 }, (error) => {
@@ -236,6 +252,34 @@ function flushOne(store: LmdbTreeStore, revision: number, value: string): Promis
       else resolve();
     });
   });
+}
+
+/** Verifies the whole tree; returns the count of its rows. */
+async function scrubRound(store: LmdbTreeStore): Promise<number> {
+  let rows = 0;
+  for (let from: ScrubPosition | null = null; ; ) {
+    const slice: ScrubSlice = await new Promise((resolve, reject) =>
+      store.scrubSlice(from, (error, answer) => (answer === null ? reject(error) : resolve(answer))),
+    );
+    rows += slice.rows;
+    if (slice.next === null) return rows;
+    from = slice.next;
+  }
+}
+
+/** Where the head's key of this name stands in an inner page of LMDB; -1: in none. */
+function separatorOf(file: Buffer, name: string): number {
+  const pageBytes = 4096;
+  const pageFlagsAt = 18;
+  const innerPage = 1;
+  // The length of the key, and the space.
+  const wanted = Buffer.from(`\0\0\x01${name}`, 'latin1');
+  wanted.writeUInt16LE(name.length + 1);
+  for (let at = file.indexOf(wanted); at !== -1; at = file.indexOf(wanted, at + 1)) {
+    const page = at - (at % pageBytes);
+    if (file.readUInt16LE(page + pageFlagsAt) === innerPage) return at + wanted.length - name.length;
+  }
+  return -1;
 }
 
 function startWriter(directory: string): ChildProcess {
