@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { join } from 'node:path';
 import type { SeededRandom } from '../../src/shared/random.js';
 import { recordBytes, recordHeaderBytes, recordMagic, recordMagicOffset } from '../../src/storage/log-record.js';
+import { flipInRow, zeroPage } from './tree-damage.js';
 
 export const damageKinds = [
   'flipped bits in the log',
@@ -12,11 +13,17 @@ export const damageKinds = [
   'flipped bits in the manifest',
   'half a manifest',
   'no manifest',
+  'flipped bits in a row of the tree',
+  'a page of zeros in the tree',
 ] as const;
 export type DamageKind = (typeof damageKinds)[number];
 
-/** harmless: the node must come up as if nothing had happened. refusal: it must say what is wrong and not start. */
-export type DamageExpectation = 'harmless' | 'refusal';
+/**
+ * harmless: the node must come up as if nothing had happened. refusal: it must say what is wrong and not start. met: it may
+ * start, and must end by itself when it reads what is damaged, at the latest when it verifies its disk. perhaps met: the
+ * same, but the place may be one that nobody reads.
+ */
+export type DamageExpectation = 'harmless' | 'refusal' | 'met' | 'perhaps met';
 
 export interface Damage {
   readonly expected: DamageExpectation;
@@ -37,7 +44,7 @@ interface Segment {
 }
 
 /** Null when the directory holds too little for this kind. */
-export function damage(dataDirectory: string, kind: DamageKind, random: SeededRandom): Damage | null {
+export async function damage(dataDirectory: string, kind: DamageKind, random: SeededRandom): Promise<Damage | null> {
   const manifest = join(dataDirectory, 'manifest');
   switch (kind) {
     case 'flipped bits in the log':
@@ -61,6 +68,10 @@ export function damage(dataDirectory: string, kind: DamageKind, random: SeededRa
     case 'no manifest':
       rmSync(manifest);
       return { expected: 'refusal', detail: 'manifest removed' };
+    case 'flipped bits in a row of the tree':
+      return flipInRow(treeOf(dataDirectory), random);
+    case 'a page of zeros in the tree':
+      return zeroPage(treeOf(dataDirectory), random);
   }
 }
 
@@ -103,15 +114,25 @@ function tearTail(dataDirectory: string, random: SeededRandom): Damage | null {
   return { expected: 'harmless', detail: `${segment.file}, ${torn.length} bytes after ${segment.end}` };
 }
 
+/** Directory of the live tree. */
+export function treeOf(dataDirectory: string): string {
+  return live(dataDirectory, 'tree');
+}
+
+function live(dataDirectory: string, what: 'log' | 'tree'): string {
+  const manifest = readFileSync(join(dataDirectory, 'manifest'), 'utf8');
+  const name = new RegExp(`"${what}":\\s*"([^"]+)"`).exec(manifest)?.[1];
+  if (name === undefined) throw new Error(`Cannot find the ${what}: the manifest in ${dataDirectory} names none`);
+  return join(dataDirectory, name);
+}
+
 /** Segments of the live log that hold records, oldest first. */
 function segmentsOf(dataDirectory: string): Segment[] {
-  const manifest = readFileSync(join(dataDirectory, 'manifest'), 'utf8');
-  const log = /"log":\s*"([^"]+)"/.exec(manifest)?.[1];
-  if (log === undefined) throw new Error(`Cannot find the log: the manifest in ${dataDirectory} names none`);
-  const names = readdirSync(join(dataDirectory, log)).filter((name) => name.startsWith('segment-'));
+  const log = live(dataDirectory, 'log');
+  const names = readdirSync(log).filter((name) => name.startsWith('segment-'));
   return names
     .sort()
-    .map((name) => readSegment(join(dataDirectory, log, name)))
+    .map((name) => readSegment(join(log, name)))
     .filter(({ records }) => records.length > 0);
 }
 

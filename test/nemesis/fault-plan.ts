@@ -116,7 +116,8 @@ function durationOf(fault: Fault, random: SeededRandom): number {
     case 'lost disk':
       return 50 + random.below(2_000);
     case 'damage':
-      return 500;
+      // Until it is rebuilt: only one disk is out at a time.
+      return 4_000 + random.below(2_000);
     case 'pause':
       if (fault.victim === 'stale leader') return 2_500 + random.below(2_000);
       return random.chance(0.4) ? 50 + random.below(1_500) : 1_500 + random.below(4_500);

@@ -5,7 +5,8 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnsembleView } from '../../src/cli/local-ensemble/ensemble-view.js';
 import { memberFile, zabtreeExecutable } from '../../src/cli/local-ensemble/local-ensemble.js';
-import { LocalNode } from '../../src/cli/local-ensemble/local-node.js';
+import { LocalNode, type NodeFile } from '../../src/cli/local-ensemble/local-node.js';
+import type { ProcessExit } from '../../src/cli/local-ensemble/server-process.js';
 import { until } from '../../src/cli/local-ensemble/until.js';
 import { type RunResult, runZabtree } from '../harness/run-zabtree.js';
 import type { Chronicle } from './chronicle.js';
@@ -23,6 +24,8 @@ const settings = {
     OverlayFlushBytes: 1_048_576,
   },
 };
+/** Clients have this long to meet damage before the node itself looks for it. */
+const verifyingSoon = { Timing: { ScrubDelayMs: 1_500 } };
 /** For whatever a node should do soon; the machine may be busy with other work. */
 export const patienceMs = 60_000;
 /** It takes seconds without a disturbance, and the faults go on meanwhile. */
@@ -67,8 +70,7 @@ export class NemesisEnsemble {
     this.chronicle = options.chronicle;
     this.onFinding = options.onFinding;
     const all = network.places.map(({ addresses }) => addresses);
-    this.nodes = network.places.map(({ addresses, host, launcher }, index) => {
-      const file = memberFile(all, addresses);
+    this.nodes = network.places.map(({ addresses, launcher }, index) => {
       return new LocalNode({
         name: `node${index + 1}`,
         executable: zabtreeExecutable,
@@ -76,7 +78,7 @@ export class NemesisEnsemble {
         ...(smallDisk !== null && index === this.diskNode ? { dataDirectory: smallDisk.dataDirectory } : {}),
         addresses,
         launcher,
-        file: { ...file, Host: { ...addresses, ...host }, ...settings },
+        file: this.fileOf(index),
       });
     });
     this.conditions = this.nodes.map(() => ({
@@ -153,6 +155,28 @@ export class NemesisEnsemble {
       return null;
     }
     return { log: node.log().slice(before), code: exit.code };
+  }
+
+  /**
+   * Starts a node that is expected to end by itself, with a verification of its whole disk soon. How it ended; or what
+   * happened instead, and then it was killed. While it runs it does not count as up.
+   */
+  async startDamaged(index: number): Promise<ProcessExit | 'verified' | 'late'> {
+    const node = this.node(index);
+    const before = node.log().length;
+    this.condition(index).ending = true;
+    node.configure(this.fileOf(index, verifyingSoon));
+    try {
+      const process = await node.start();
+      const what = `${node.name} to verify its disk`;
+      return await until(what, { timeoutMs: patienceMs, everyMs: 50 }, () => {
+        if (process.ended !== null) return process.ended;
+        return node.log().slice(before).includes('verified everything on disk') ? 'verified' : undefined;
+      }).catch(() => 'late' as const);
+    } finally {
+      await node.kill();
+      node.configure(this.fileOf(index));
+    }
   }
 
   async kill(index: number): Promise<void> {
@@ -244,6 +268,15 @@ export class NemesisEnsemble {
     this.view.close();
     this.killNow();
     await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  private fileOf(index: number, further: NodeFile = {}): NodeFile {
+    const { places } = this.network;
+    const place = places[index];
+    if (place === undefined) throw new Error(`Cannot configure node ${index}: there are ${places.length}`);
+    const { addresses, host } = place;
+    const all = places.map((each) => each.addresses);
+    return { ...memberFile(all, addresses), Host: { ...addresses, ...host }, ...settings, ...further };
   }
 
   private condition(index: number): Condition {
