@@ -1,12 +1,34 @@
-// Documents as their readers get them: what a machine can check of their form.
+// Documents as their readers get them: what a machine can check of their form and of what they repeat from the code.
 
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { catalogue } from './mutations/catalogue.js';
+import { readRecordedSeeds } from './mutations/recorded-seeds.js';
 
 const lineLengthMax = 120;
 
+function textOf(file: string): string {
+  return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+}
+
 it('the lines of the README fit beside each other on a screen', () => {
-  const text = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const long = text.split('\n').filter((line) => [...line].length > lineLengthMax);
+  const long = textOf('README.md')
+    .split('\n')
+    .filter((line) => [...line].length > lineLengthMax);
   expect(long).toEqual([]);
+});
+
+it('docs/correctness.md has the mutations of the gate with their recorded seeds', () => {
+  const recorded = readRecordedSeeds();
+  const rows = catalogue.map(({ id, source, broken }) => {
+    const { invariant, seed } = recorded[id] ?? {};
+    return `| ${id} | ${source} | ${broken} | ${invariant} | ${seed} |`;
+  });
+  const [, table = ''] = textOf('docs/correctness.md').split('| switch | known from |');
+  expect(
+    table
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .slice(0, rows.length),
+  ).toEqual(rows);
 });
