@@ -61,6 +61,8 @@ export interface SimulationResult {
 
 /** After everything is healed, a leader must serve with all members behind it within this. */
 const livenessBoundMs = 10_000;
+/** A member that is still brought up to date delays that, as long as it gets further, up to this. */
+const catchUpBoundMs = 120_000;
 /** After clients stop, everything under way must be answered within this. */
 const quietBoundMs = 10_000;
 const stepMs = 50;
@@ -182,7 +184,7 @@ class Simulation {
     this.compacting = false;
     this.checkpoints.stop();
     await this.pausesOver();
-    await this.demand('progress after healing', livenessBoundMs, () => this.settled());
+    await this.demand('progress after healing', livenessBoundMs, () => this.settled(), undefined, this.catchesUp());
     for (const client of this.clients) client.stop();
     await this.demand('every request is answered', quietBoundMs, () => this.quiet());
     await this.compareDigests();
@@ -240,16 +242,22 @@ class Simulation {
     if (!this.broken) await clock.runPromisesUntil(clock.nowMs() + durationMs, () => this.broken);
   }
 
-  /** Runs until the condition holds; not within the bound is a violation. */
+  /**
+   * Runs until the condition holds; not within the bound is a violation. The bound begins anew whenever `getsFurther` says
+   * so, at most until `catchUpBoundMs`.
+   */
   private async demand(
     what: InvariantName,
     boundMs: number,
     holds: () => boolean,
     why?: () => string | undefined,
+    getsFurther?: () => boolean,
   ): Promise<void> {
     const { clock, view } = this.world;
-    const untilMs = clock.nowMs() + boundMs;
+    const lastMs = clock.nowMs() + catchUpBoundMs;
+    let untilMs = clock.nowMs() + boundMs;
     while (!this.broken && !holds()) {
+      if (getsFurther?.() === true) untilMs = Math.min(lastMs, clock.nowMs() + boundMs);
       if (clock.nowMs() >= untilMs) {
         view.violate(
           what,
@@ -259,6 +267,20 @@ class Simulation {
       }
       await this.advance(stepMs);
     }
+  }
+
+  /** A member that does not serve yet has more on disk than ever before: a whole log may have to come over a slow disk. */
+  private catchesUp(): () => boolean {
+    const best = new Map<NodeView, number>();
+    return () => {
+      let further = false;
+      for (const node of this.world.view.nodes) {
+        if (node.serving || node.log.durable <= (best.get(node) ?? 0)) continue;
+        best.set(node, node.log.durable);
+        further = true;
+      }
+      return further;
+    };
   }
 
   /** One leader serves, everybody serves behind it in its epoch and is counted again. */
