@@ -1,7 +1,8 @@
 // What a boot makes of damage: the mark of an earlier one, a boot that may have died inside LMDB, and a rebuild that was
 // interrupted at any step.
 
-import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../test/support/log-harness.js';
@@ -99,6 +100,25 @@ describe('a boot', () => {
       await expect(refusal).rejects.toThrow(text);
       await writeFile(path.join(place.directory, 'damage'), 'zabtree dam');
     }
+  });
+
+  it('refuses a directory whose mark cannot be read', async () => {
+    const place = await newPlace();
+    await orderlyBoot(place);
+    await mkdir(path.join(place.directory, 'damage'));
+    const refusal = openNodeStorage(optionsOf(place));
+    await expect(refusal).rejects.toBeInstanceOf(DamageError);
+    await expect(refusal).rejects.toThrow('the mark cannot be read');
+  });
+
+  // Linux has a device that is always full.
+  it.runIf(existsSync('/dev/full'))('finds a mark also where the disk was too full for what it says', async () => {
+    const place = await newPlace();
+    await orderlyBoot(place);
+    await symlink('/dev/full', path.join(place.directory, 'damage.tmp'));
+    expect(writeDamageMark(place.directory, 'row 7 is rotten', new Date(0))).toBeNull();
+    expect(await readdir(place.directory)).toContain('damage');
+    await rm(path.join(place.directory, 'damage'));
   });
 
   it('has the tree checked after one that died before it had noted its opening, and only then', async () => {

@@ -147,8 +147,15 @@ async function refuseMarked(files: FileSystem, directory: string): Promise<void>
   try {
     text = await files.readText(path.join(directory, damageMarkName));
   } catch (error) {
-    if (errorCodeOf(error) === 'ENOENT') return;
-    throw error;
+    const code = errorCodeOf(error);
+    if (code === 'ENOENT') return;
+    // Another user may read it.
+    if (code === 'EACCES' || code === 'EPERM') throw error;
+    throw directoryDamage(
+      directory,
+      `it is marked as damaged, and the mark cannot be read: ${toError(error).message}`,
+      error,
+    );
   }
   throw directoryDamage(directory, describeDamageMark(text));
 }

@@ -5,11 +5,19 @@ import path from 'node:path';
 import { damageMarkName, damageMarkText } from './damage-mark.js';
 import { temporarySuffix, toError } from './durable-files.js';
 
-/** Blocks until the mark is on disk. Returns why it could not be written, null when it was. */
+/**
+ * Blocks until the mark is on disk. Returns why there is none, null when there is. On a full disk it is a mark that says
+ * less or nothing: it refuses a boot all the same, and needs no more than a name.
+ */
 export function writeDamageMark(directory: string, reason: string, foundAt: Date): Error | null {
   const file = path.join(directory, damageMarkName);
   try {
-    syncedWrite(file + temporarySuffix, damageMarkText(reason, foundAt));
+    const mark = openSync(file + temporarySuffix, 'w', 0o644);
+    try {
+      writeAsFarAsPossible(mark, damageMarkText(reason, foundAt));
+    } finally {
+      closeSync(mark);
+    }
     renameSync(file + temporarySuffix, file);
     const descriptor = openSync(directory, 'r');
     try {
@@ -23,12 +31,11 @@ export function writeDamageMark(directory: string, reason: string, foundAt: Date
   }
 }
 
-function syncedWrite(file: string, text: string): void {
-  const descriptor = openSync(file, 'w', 0o644);
+function writeAsFarAsPossible(descriptor: number, text: string): void {
   try {
     writeSync(descriptor, text);
     fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+  } catch {
+    // The name is what counts, and the reason is in the process's log.
   }
 }
