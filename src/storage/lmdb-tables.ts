@@ -1,7 +1,7 @@
 // Opens the LMDB environment of one tree and its tables. The main thread reads through it, the writer thread writes;
 // both open the same file in one process and LMDB shares the environment between them. Knows nothing of rows' meaning.
 
-import { existsSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { StoreError } from '../shared/errors.js';
@@ -36,6 +36,7 @@ export function openTables(directory: string, { existing }: { readonly existing:
   const found = existsSync(file) && statSync(file).size > 0;
   if (existing && !found)
     throw new StoreError('CORRUPT', `Cannot open tree "${directory}": "${file}" is missing or empty`);
+  if (found) requireMetaPages(file);
   const root = openRoot(file);
   if (found) requireWholeFile(root, file);
   const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...binary });
@@ -48,6 +49,25 @@ export function openTables(directory: string, { existing }: { readonly existing:
     meta: table('meta'),
     lookupKeys: new LookupKeys(),
   };
+}
+
+/** Where LMDB's two descriptions of itself, in its first two pages, have their magic number and the size of a page. */
+const magicOffset = 24;
+const magic = 0xbeefc0de;
+const pageSizeOffset = 48;
+
+/** LMDB's binding ends the process without a word where the environment cannot be opened for what these pages say. */
+function requireMetaPages(file: string): void {
+  const descriptor = openSync(file, 'r');
+  try {
+    const bytes = Buffer.alloc(pageSizeOffset + 4);
+    const readsMagic = (at: number): boolean =>
+      readSync(descriptor, bytes, 0, bytes.length, at) === bytes.length && bytes.readUInt32LE(magicOffset) === magic;
+    if (readsMagic(0) && readsMagic(bytes.readUInt32LE(pageSizeOffset))) return;
+  } finally {
+    closeSync(descriptor);
+  }
+  throw new StoreError('CORRUPT', `Cannot open tree "${file}": its first pages are not those of a tree`);
 }
 
 /** Touching a page that lies behind the end of the file would end the process without a word. */

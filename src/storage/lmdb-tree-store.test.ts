@@ -171,6 +171,20 @@ describe('LmdbTreeStore', () => {
     expect((await readFile(join(directory, dataFileName))).equals(before)).toBe(true);
   });
 
+  it('a file that is no tree any more, or ends within its first pages, is refused as damaged', async () => {
+    const opener = new LmdbTreeStoreOpener();
+    const store = opener.open(directory);
+    await flushOne(store, 2, 'value');
+    await close(store);
+    const path = join(directory, dataFileName);
+    const whole = await readFile(path);
+    const firstPageLost = Buffer.from(whole).fill(0, 0, 4096);
+    for (const bytes of [Buffer.alloc(8192), whole.subarray(0, 10), whole.subarray(0, 4096), firstPageLost]) {
+      await writeFile(path, bytes);
+      expect(() => opener.open(directory)).toThrow('its first pages are not those of a tree');
+    }
+  });
+
   it('a flush that was reported failed and had reached the disk may be repeated', async () => {
     const { openTables } = await import('./lmdb-tables.js');
     const { LmdbTreeWriter } = await import('./lmdb-tree-writer.js');
