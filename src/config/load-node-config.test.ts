@@ -193,6 +193,11 @@ describe('loadNodeConfig()', () => {
       'Limits.RequestFrameBytesMax is 2097152: expected at least',
     ],
     [
+      'a time that no timer can wait for',
+      { ...gometa, Limits: { RequestArrivalTimeoutMs: 2 ** 31 } },
+      'Limits.RequestArrivalTimeoutMs is 2147483648: expected at most 2147483647',
+    ],
+    [
       'limits that cannot work',
       { ...gometa, Timing: { SyncLimitMs: 100 } },
       'Timing.SyncLimitMs is 100: expected at least twice PingIntervalMs (100)',

@@ -166,6 +166,14 @@ function camelCased(section: Readonly<Record<string, number | undefined>>): Reco
 const keyBytesCeiling = 980;
 /** What a frame or a batch holds besides its largest value. */
 const envelopeBytes = 4096;
+/** A timer that is set for longer goes off at once. */
+const timerMsMax = 2 ** 31 - 1;
+const timed = [
+  'handshakeTimeoutMs',
+  'requestArrivalTimeoutMs',
+  'requestTimeoutMsDefault',
+  'requestTimeoutMsMax',
+] as const;
 
 function limitProblemsOf(limits: Limits): string[] {
   const problems: string[] = [];
@@ -177,6 +185,10 @@ function limitProblemsOf(limits: Limits): string[] {
     problems.push(
       `Limits.KeyBytesMax is ${limits.keyBytesMax}: expected at most ${keyBytesCeiling}, what the tree can store`,
     );
+  }
+  for (const name of timed) {
+    if (limits[name] > timerMsMax)
+      problems.push(`Limits.${pascalCase(name)} is ${limits[name]}: expected at most ${timerMsMax}, about 24 days`);
   }
   const record = limits.valueBytesMax + limits.keyBytesMax + envelopeBytes;
   atLeast('requestFrameBytesMax', record, 'the largest key and value with what surrounds them');
