@@ -284,6 +284,21 @@ describe('storage on a simulated disk', () => {
     expect(machine.storage.log.durable).toBe(zxid(1, 2));
   });
 
+  it('keeps its last durable segment while the next one has no header on the disk', async () => {
+    const machine = await booted(1);
+    await machine.append(...batches(1, 3, 200));
+    machine.disk.setStalled(true);
+    // It needs another segment, and only the beginning of that is written.
+    await machine.append(...batches(4, 5, 200));
+    const { log } = machine.storage;
+    log.trim(log.durable, 0);
+    await machine.run();
+    machine.crash('process');
+    machine.disk.setStalled(false);
+    await machine.boot();
+    expect(machine.storage.log.last).toBeGreaterThanOrEqual(zxid(1, 3));
+  });
+
   it('refuses every flipped bit below what is known durable, and a damaged manifest', async () => {
     for (let seed = 0; seed < 60; seed++) {
       const machine = await booted(seed);

@@ -206,7 +206,8 @@ class Simulation {
     const names = quorum.map((node) => node.view.index).join(', ');
     const who = (): string => `the members ${names} are healed`;
     const led = (): boolean => isLed(quorum.map((node) => node.view));
-    await this.demand('a healed quorum elects a leader', livenessBoundMs, led, who);
+    await this.demand('a healed quorum elects a leader', livenessBoundMs, led, who, this.catchesUp());
+    if (this.clients.length === 0) return;
     const before = this.history.operations.length;
     const written = (): boolean =>
       this.history.operations.slice(before).some(({ kind, outcome }) => kind !== 'read' && outcome === 'ok');

@@ -91,6 +91,20 @@ describe('VirtualClock', () => {
     expect(seen).toEqual(['timer at 10', 'frame at 20', 'late timer at 70']);
   });
 
+  it('counts time in which a node is suspended twice once', () => {
+    const clock = new VirtualClock();
+    const scheduler = new NodeScheduler(clock, 0, { originMs: 0, rate: 1 });
+    const fired: number[] = [];
+    scheduler.after(10, () => fired.push(clock.nowMs()));
+    scheduler.suspend(1000);
+    clock.runUntil(500);
+    scheduler.suspend(600);
+    scheduler.suspend(100);
+    clock.runUntil(2000);
+    expect(fired).toEqual([1110]);
+    expect(scheduler.nowMs()).toBe(900);
+  });
+
   it('stands still with a suspended node, whose clock goes on from the same reading', () => {
     const clock = new VirtualClock();
     const scheduler = new NodeScheduler(clock, 0, noSkew);

@@ -176,6 +176,7 @@ export class NodeScheduler implements Scheduler {
   alive = true;
   /** True time up to which the process is frozen. */
   pausedUntilMs = 0;
+  private suspendedUntilMs = 0;
   private readonly clock: VirtualClock;
   private readonly rate: number;
   private originMs: number;
@@ -234,8 +235,13 @@ export class NodeScheduler implements Scheduler {
   /** Freezes the process and its clock, which goes on from the same reading. */
   suspend(durationMs: number): void {
     this.pause(durationMs);
-    this.originMs -= durationMs * this.rate;
-    this.clock.shiftTimers(this, durationMs);
+    // What stands still already is not stopped again.
+    const nowMs = this.clock.nowMs();
+    const longerMs = nowMs + durationMs - Math.max(nowMs, this.suspendedUntilMs);
+    if (longerMs <= 0) return;
+    this.suspendedUntilMs = nowMs + durationMs;
+    this.originMs -= longerMs * this.rate;
+    this.clock.shiftTimers(this, longerMs);
   }
 
   /** Ends the process: none of its tasks runs any more. */

@@ -224,6 +224,8 @@ export class FileCommitLog implements CommitLog {
     for (const after of this.pins.values()) limit = Math.min(limit, after);
     while (
       this.segments.length > 1 &&
+      // The one after it has its header on disk: a log whose first segment has none is no log.
+      (this.segments[1] as LogSegment).durableEnd > 0 &&
       this.firstSegment.last <= limit &&
       this.bytes - this.firstSegment.end >= keepBytes
     ) {

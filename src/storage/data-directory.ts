@@ -172,7 +172,7 @@ async function probeAfterCrash(options: DataDirectoryOptions, found: Manifest, m
   await requireDirectory(options, found.tree);
   options.warn(
     opened < boot
-      ? 'the last boot ended while it opened the tree: checking the tree first'
+      ? 'the last boot ended before tree and log were open: checking the tree first'
       : `the last ${boot - settled} boots ended without an orderly stop: checking the tree first`,
   );
   await new Promise<void>((resolve, reject) => {

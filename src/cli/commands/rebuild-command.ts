@@ -76,7 +76,11 @@ async function requireQuorum(config: NodeConfig, { peers, timeoutMs }: RebuildAc
 }
 
 function describe({ dataDir }: NodeConfig, { found }: RebuildClaim, action: RebuildAction): void {
-  note(found.reason === null ? `"${dataDir}" has no mark of damage` : `"${dataDir}": ${found.reason}`);
+  note(
+    found.reason === null
+      ? `"${dataDir}" has no mark of damage (what is in the log and the tree is not read here)`
+      : `"${dataDir}": ${found.reason}`,
+  );
   note(`${action.discard ? 'to be removed' : 'to be put aside'}: ${found.names.join(', ')}`);
 }
 
