@@ -166,6 +166,8 @@ function camelCased(section: Readonly<Record<string, number | undefined>>): Reco
 const keyBytesCeiling = 980;
 /** What a frame or a batch holds besides its largest value. */
 const envelopeBytes = 4096;
+/** A segment is written full of zeros before it is used. */
+const logSegmentBytesCeiling = 2 ** 30;
 /** A timer that is set for longer goes off at once. */
 const timerMsMax = 2 ** 31 - 1;
 const timed = [
@@ -184,6 +186,11 @@ function limitProblemsOf(limits: Limits): string[] {
   if (limits.keyBytesMax > keyBytesCeiling) {
     problems.push(
       `Limits.KeyBytesMax is ${limits.keyBytesMax}: expected at most ${keyBytesCeiling}, what the tree can store`,
+    );
+  }
+  if (limits.logSegmentBytes > logSegmentBytesCeiling) {
+    problems.push(
+      `Limits.LogSegmentBytes is ${limits.logSegmentBytes}: expected at most ${logSegmentBytesCeiling}, which is written before it is used`,
     );
   }
   for (const name of timed) {

@@ -70,12 +70,8 @@ export class DiskScrubber {
   private scrubTree(round: Round, from: ScrubPosition | null): void {
     round.store.scrubSlice(from, (error, slice) => {
       if (this.stopped) return;
-      if (error !== null || slice === null) {
-        this.abandon(error?.message ?? 'there was no answer');
-        return;
-      }
-      // A snapshot took the tree's place.
-      if (this.options.storage.store !== round.store) this.after(pauseMsMin, () => this.begin());
+      if (this.wasReplaced(round)) this.after(pauseMsMin, () => this.begin());
+      else if (error !== null || slice === null) this.abandon(error?.message ?? 'there was no answer');
       else {
         const { next } = slice;
         this.count(round, slice.rows, slice.bytes);
@@ -93,12 +89,20 @@ export class DiskScrubber {
     const { log } = storage;
     // Trimmed meanwhile, truncated, or replaced.
     const from = after < log.base ? log.base : after;
-    if (storage.store !== round.store || from >= through || from >= log.durable) {
+    if (this.wasReplaced(round)) {
+      this.begin();
+      return;
+    }
+    if (from >= through || from >= log.durable) {
       this.end(round);
       return;
     }
     log.read(from, logReadBytes, (error, batches) => {
       if (this.stopped) return;
+      if (this.wasReplaced(round)) {
+        this.begin();
+        return;
+      }
       const last = batches.at(-1)?.last;
       if (last === undefined) {
         // The read can lose a race with trimming; damage was told of by the log itself.
@@ -112,6 +116,11 @@ export class DiskScrubber {
       this.count(round, batches.length, bytes);
       this.after(this.pauseMs(bytes), () => this.scrubLog(round, last, through));
     });
+  }
+
+  /** A snapshot took the tree's place, and the log's: what closes under a read fails, and nothing was read of the new one. */
+  private wasReplaced(round: Round): boolean {
+    return this.options.storage.store !== round.store;
   }
 
   private count(round: Round, rows: number, bytes: number): void {

@@ -102,6 +102,19 @@ describe('a boot', () => {
     }
   });
 
+  it('takes a sector that cannot be read for damage', async () => {
+    const place = await newPlace();
+    await orderlyBoot(place);
+    const unreadable = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
+    const readText = (file: string): Promise<string> =>
+      file.endsWith('manifest') ? Promise.reject(unreadable) : files.readText(file);
+    const runtime = { ...nodeRuntime, files: { ...files, readText } };
+    const refusal = openNodeStorage({ ...optionsOf(place), runtime });
+    await expect(refusal).rejects.toBeInstanceOf(DamageError);
+    await expect(refusal).rejects.toThrow('i/o error');
+    await orderlyBoot(place);
+  });
+
   it('refuses a directory whose mark cannot be read', async () => {
     const place = await newPlace();
     await orderlyBoot(place);

@@ -9,7 +9,7 @@ import { disagreement } from './boot-rules.js';
 import { allocateLog, baseLog, type CommitLogOptions, FileCommitLog } from './commit-log.js';
 import { damageMarkName, describeDamageMark } from './damage-mark.js';
 import { DataDirectoryError, directoryDamage } from './data-directory-error.js';
-import { errorCodeOf, isOutOfSpace, removeDurably, temporarySuffix, toError } from './durable-files.js';
+import { errorCodeOf, isOutOfSpace, isUnreadable, removeDurably, temporarySuffix, toError } from './durable-files.js';
 import type { FileSystem } from './file-system.js';
 import { lockFilePattern } from './lock-file-name.js';
 import { LogDamageError } from './log-damage-error.js';
@@ -113,7 +113,10 @@ export async function openDirectory(options: DataDirectoryOptions): Promise<Open
     return await openLocked(options);
   } catch (error) {
     if (error instanceof DataDirectoryError || error instanceof DamageError) throw error;
-    const damaged = error instanceof LogDamageError || (error instanceof StoreError && error.code === 'CORRUPT');
+    const damaged =
+      error instanceof LogDamageError ||
+      (error instanceof StoreError && error.code === 'CORRUPT') ||
+      isUnreadable(error);
     if (damaged) throw directoryDamage(options.directory, error.message, error);
     const full = isOutOfSpace(error) ? ': the disk is full, and a boot has to write a little' : '';
     throw new DataDirectoryError(options.directory, toError(error).message + full, { cause: error });

@@ -24,6 +24,11 @@ export function isOutOfSpace(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** The disk does not give back what was written: a bad sector. */
+export function isUnreadable(error: unknown): error is NodeJS.ErrnoException {
+  return errorCodeOf(error) === 'EIO' && (error as NodeJS.ErrnoException).syscall === 'read';
+}
+
 /** Reports a promise to a callback from a turn of its own, so that an exception of the callback stops the process. */
 export function settle<T>(
   runtime: Pick<StorageRuntime, 'defer'>,

@@ -6,7 +6,7 @@ import { type EnsembleId, type Epoch, epochMax, epochZero, type ServerId, type Z
 import type { EpochRecord } from '../zab/effects.js';
 import { CheckedFileError, decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
 import { DataDirectoryError, directoryDamage } from './data-directory-error.js';
-import { errorCodeOf, replaceFile, toError } from './durable-files.js';
+import { errorCodeOf, isUnreadable, replaceFile, toError } from './durable-files.js';
 import type { FileSystem } from './file-system.js';
 
 export const manifestFileName = 'manifest';
@@ -75,7 +75,9 @@ export async function readManifest(files: FileSystem, directory: string): Promis
     text = await files.readText(path.join(directory, manifestFileName));
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return null;
-    throw new DataDirectoryError(directory, `the manifest cannot be read: ${toError(error).message}`, { cause: error });
+    const reason = `the manifest cannot be read: ${toError(error).message}`;
+    if (isUnreadable(error)) throw directoryDamage(directory, reason, error);
+    throw new DataDirectoryError(directory, reason, { cause: error });
   }
   try {
     return decodeManifest(text);
