@@ -18,6 +18,10 @@ it('the lines of the README fit beside each other on a screen', () => {
   expect(long).toEqual([]);
 });
 
+it('no document has a figure left open', () => {
+  for (const file of ['README.md', 'docs/correctness.md']) expect(textOf(file)).not.toMatch(/@[A-Z]+@/);
+});
+
 it('docs/correctness.md has the mutations of the gate with their recorded seeds', () => {
   const recorded = readRecordedSeeds();
   const rows = catalogue.map(({ id, source, broken }) => {

@@ -56,6 +56,7 @@ export const invariants = {
   'a healed quorum elects a leader': { number: 32, checker: 'simulation' },
   'a healed quorum answers a write': { number: 32, checker: 'simulation' },
   'progress after healing': { number: 32, checker: 'simulation' },
+  'everybody counts again': { number: 32, checker: 'simulation' },
   'every request is answered': { number: 32, checker: 'simulation' },
   'digests are made': { number: 32, checker: 'simulation' },
   'a flapping minority deposes nobody': { number: 33, checker: 'steady-leader' },
