@@ -46,6 +46,9 @@ interface Process {
 /** Replaces a node's storage by one that misbehaves, so that a test can prove that the checkers notice. */
 export type StorageMutation = (storage: NodeStorage, scheduler: NodeScheduler) => NodeStorage;
 
+/** However slow a disk is: what was begun then must have ended when progress is demanded. */
+const diskDelayMaxMs = 5_000;
+
 export class SimulatedNode {
   readonly view: NodeView;
   private readonly world: World;
@@ -456,7 +459,8 @@ export class SimulatedNode {
   private diskDelayMs(): number {
     const { delayMinMs, delayJitterMs, spikeChance, spikeMs } = this.plan.disk;
     const spike = spikeChance > 0 && this.random.chance(spikeChance) ? this.random.next() * spikeMs : 0;
-    return (delayMinMs + this.random.next() * delayJitterMs + spike) * this.slowness;
+    const delayMs = (delayMinMs + this.random.next() * delayJitterMs + spike) * this.slowness;
+    return Math.min(delayMs, Math.max(diskDelayMaxMs, spike));
   }
 
   private hexadecimal(digits: number): string {

@@ -220,16 +220,20 @@ test('a member verifies everything that it has on disk and says when it has', as
   });
 });
 
-test('damage that ends the process inside LMDB is refused from the next boot on', async () => {
+test('a tree whose pages are gone is refused, where LMDB ends the process from the next boot on', async () => {
   await withEnsemble({ settings }, async (test) => {
     const node = await loadedMember(test);
     await node.stop();
-    overwrite(join(named(node, 'tree-'), 'tree.mdb'), 0, Buffer.alloc(8192));
-    const crashed = await startAlone(node);
-    expect(crashed.signal, crashed.stderr).toMatch(/SIG(SEGV|BUS|ABRT)/);
-    const command = await refused(node, /reading it ends a process with SIG/);
+    const file = join(named(node, 'tree-'), 'tree.mdb');
+    // Behind the two pages that a boot looks at itself.
+    overwrite(file, 8192, Buffer.alloc(statSync(file).size - 8192));
+    // Which of the two it is depends on what LMDB makes of the zeros.
+    const first = await startAlone(node);
+    if (first.signal === null) expect(first, first.stderr).toMatchObject({ code: damagedExit });
+    else expect(first.signal, first.stderr).toMatch(/SIG(SEGV|BUS|ABRT)/);
+    const command = await refused(node, /Cannot open data directory/);
     // Asking again does not make it whole.
-    await refused(node, /reading it ends a process with SIG/);
+    await refused(node, /Cannot open data directory/);
     await rebuild(test, node, [...command, '--discard']);
     expect(readdirSync(node.dataDirectory).some((name) => name.startsWith('damaged'))).toBe(false);
   });
