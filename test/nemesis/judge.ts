@@ -2,6 +2,7 @@
 // commits: every change of a key is one revision, so a hole, a repetition or a disagreement shows. Every answer is held
 // against that sequence, and the operations of every key are searched for an order that explains them. Pure.
 
+import { checkRealTime } from '../../src/simulator/checkers/client-checks.js';
 import { checkKey } from '../../src/simulator/checkers/linearizability.js';
 import {
   absent,
@@ -63,7 +64,7 @@ export function judge(run: JudgedRun, configurationsMax = configurationsMaxDefau
   for (const operation of run.operations) checkOutcome(operation, known, verdict);
   checkProvenance(run.operations, commits, verdict);
   checkReads(run, known, verdict);
-  checkRealTime(run.operations, verdict);
+  checkRealTime(verdict, run.operations);
   checkNodes(run.nodes, known, verdict);
   checkCounters(run.counters, commits, verdict);
   for (const [key, operations] of byKey(run.operations)) {
@@ -205,31 +206,6 @@ function checkReads({ operations, localReads }: JudgedRun, known: CommitIndex, v
     if (!shows(read.key, read.revision, read.observed))
       verdict.violate('a read shows its revision', `a local one: ${JSON.stringify(read)}`);
     if (read.revision < read.floor) verdict.violate('a client never reads backwards', JSON.stringify(read));
-  }
-}
-
-/** Across keys: who asks after an answer sees at least that answer's revision; a write that succeeds makes a later one. */
-function checkRealTime(operations: readonly ClientOperation[], verdict: Verdict): void {
-  const answered = operations.filter(({ revision }) => revision !== 0);
-  const byCompletion = [...answered].sort((a, b) => a.completed - b.completed);
-  let next = 0;
-  let newest: ClientOperation | undefined;
-  for (const operation of [...answered].sort((a, b) => a.invoked - b.invoked)) {
-    for (
-      let done = byCompletion[next];
-      done !== undefined && done.completed < operation.invoked;
-      done = byCompletion[next]
-    ) {
-      if (newest === undefined || done.revision > newest.revision) newest = done;
-      next++;
-    }
-    if (newest === undefined) continue;
-    const writes = operation.outcome === 'ok' && operation.kind !== 'read';
-    if (operation.revision > newest.revision || (!writes && operation.revision === newest.revision)) continue;
-    verdict.violate(
-      'revisions respect real time',
-      `${describeOperation(operation)} was invoked after ${describeOperation(newest)} had been answered`,
-    );
   }
 }
 

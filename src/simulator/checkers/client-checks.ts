@@ -58,7 +58,10 @@ function checkOutcome(view: EnsembleView, operation: ClientOperation): void {
 }
 
 /** Across keys: whoever asks after an answer sees at least that answer's revision; a write that succeeds makes a later one. */
-export function checkRealTime(view: EnsembleView, operations: readonly ClientOperation[]): void {
+export function checkRealTime(
+  verdict: { violate(invariant: 'revisions respect real time', detail: string): void },
+  operations: readonly ClientOperation[],
+): void {
   const answered = operations.filter((operation) => operation.revision !== 0);
   const byCompletion = [...answered].sort((a, b) => a.completed - b.completed);
   let index = 0;
@@ -75,7 +78,7 @@ export function checkRealTime(view: EnsembleView, operations: readonly ClientOpe
     if (newest === undefined) continue;
     const writes = operation.outcome === 'ok' && operation.kind !== 'read';
     if (operation.revision > newest.revision || (!writes && operation.revision === newest.revision)) continue;
-    view.violate(
+    verdict.violate(
       'revisions respect real time',
       `${describeOperation(operation)} was invoked after ${describeOperation(newest)} had been answered`,
     );
