@@ -6,8 +6,8 @@ import { readFrame } from '../wire/native-frame-decoder.js';
 import { decodePreface, encodePreface, FrameSplitter, nativeVersion, prefaceBytes } from '../wire/native-framing.js';
 import type { NativeFrame, NativePayload, NativeRequest } from '../wire/native-messages.js';
 import { writeRequestFrame } from '../wire/native-request-codec.js';
-import { ProtoReader } from '../wire/proto-reader.js';
-import { ProtoWriter } from '../wire/proto-writer.js';
+import { ProtoReader } from '../wire/protobuf/proto-reader.js';
+import { ProtoWriter } from '../wire/protobuf/proto-writer.js';
 import type { Channel, ClientTransport } from './client-transport.js';
 
 export type HelloPayload = Extract<NativePayload, { type: 'hello' }>;

@@ -4,7 +4,7 @@
 import { StoreError } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
 import type { KeyRecord, NativeFrame, NativeRange, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
-import { utf8Encode } from '../wire/utf8.js';
+import { utf8Encode } from '../wire/protobuf/utf8.js';
 import type { ClientTransport } from './client-transport.js';
 import type { ConnectionEvent } from './peer-rotation.js';
 import type { Command, RequestBody, RequestDone } from './pending-request.js';

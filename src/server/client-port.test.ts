@@ -8,8 +8,8 @@ import { readFrame } from '../wire/native-frame-decoder.js';
 import { encodePreface, FrameSplitter, frameOf } from '../wire/native-framing.js';
 import type { NativeFrame } from '../wire/native-messages.js';
 import { writeRequestFrame } from '../wire/native-request-codec.js';
-import { ProtoReader } from '../wire/proto-reader.js';
-import { ProtoWriter } from '../wire/proto-writer.js';
+import { ProtoReader } from '../wire/protobuf/proto-reader.js';
+import { ProtoWriter } from '../wire/protobuf/proto-writer.js';
 import { ClientPort } from './client-port.js';
 
 const opened: ClientPortBench[] = [];

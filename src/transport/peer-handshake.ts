@@ -13,8 +13,8 @@ import {
   type Hello,
   nonceBytes,
 } from '../wire/handshake-codec.js';
+import { WireError } from '../wire/protobuf/wire-error.js';
 import { protocolVersion } from '../wire/protocol-version.js';
-import { WireError } from '../wire/wire-error.js';
 import { derive, equalTags, FrameSealer, mac } from './cluster-key.js';
 import type { NetworkOptions } from './network-options.js';
 

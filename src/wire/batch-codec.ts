@@ -7,9 +7,9 @@ import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { type ClientId, counterMax, counterOf, type Revision, type Zxid } from '../shared/ids.js';
 import type { Entry, Operation, SpaceId } from '../tree/delta.js';
 import { knownResultCode, resultCodeNumber } from './command-codec.js';
-import { ProtoReader } from './proto-reader.js';
-import { bytesFieldSize, varintFieldSize, varintSize } from './proto-writer.js';
-import { WireError } from './wire-error.js';
+import { ProtoReader } from './protobuf/proto-reader.js';
+import { bytesFieldSize, varintFieldSize, varintSize } from './protobuf/proto-writer.js';
+import { WireError } from './protobuf/wire-error.js';
 
 /** Spaces that are replicated: user and system. The local space never leaves its node. */
 const replicatedSpaceMax = 2;

@@ -19,10 +19,10 @@ import { type Framed, readFrame, writeFrameHeader } from './frame-header.js';
 import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, serverIdField, zxidField } from './id-fields.js';
-import { ProtoReader } from './proto-reader.js';
-import { ProtoWriter } from './proto-writer.js';
+import { ProtoReader } from './protobuf/proto-reader.js';
+import { ProtoWriter } from './protobuf/proto-writer.js';
+import { WireError } from './protobuf/wire-error.js';
 import { protocolVersion } from './protocol-version.js';
-import { WireError } from './wire-error.js';
 
 type Message<Type extends BulkMessage['type']> = Extract<BulkMessage, { type: Type }>;
 type ColdMessage = Exclude<BulkMessage, { type: 'forward' | 'forwardResult' | 'snapshotChunk' | 'broadcast' }>;

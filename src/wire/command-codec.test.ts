@@ -13,8 +13,8 @@ import {
   writeCommandResult,
 } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
-import { ProtoReader } from './proto-reader.js';
-import { ProtoWriter } from './proto-writer.js';
+import { ProtoReader } from './protobuf/proto-reader.js';
+import { ProtoWriter } from './protobuf/proto-writer.js';
 
 function encode(envelope: CommandEnvelope): Uint8Array {
   const writer = new ProtoWriter(16);

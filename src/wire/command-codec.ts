@@ -5,9 +5,9 @@ import { emptyBytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { Command, CommandEnvelope, CommandResult, RequestIdentity } from '../tree/command.js';
-import type { ProtoReader } from './proto-reader.js';
-import type { ProtoWriter } from './proto-writer.js';
-import { WireError } from './wire-error.js';
+import type { ProtoReader } from './protobuf/proto-reader.js';
+import type { ProtoWriter } from './protobuf/proto-writer.js';
+import { WireError } from './protobuf/wire-error.js';
 
 /** The numbers of zabtree.command.ResultCode. Never renumber. */
 const codeNumbers: Readonly<Record<CommandResult['code'], number>> = {

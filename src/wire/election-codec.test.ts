@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { expectOnlyWireErrors } from '../../test/support/codec-checks.js';
 import { decodeElectionDatagram, type ElectionDatagram, encodeElectionDatagram } from './election-codec.js';
 import { zabtree } from './generated/protocol.js';
-import { WireError } from './wire-error.js';
+import { WireError } from './protobuf/wire-error.js';
 
 const safe = fc.oneof(fc.maxSafeNat(), fc.nat(300));
 const serverId = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });

@@ -9,8 +9,8 @@ import { checkVersion } from './frame-header.js';
 import { zabtree } from './generated/protocol.js';
 import { decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { epochField, safeInteger, serverIdField, zxidField } from './id-fields.js';
+import { WireError } from './protobuf/wire-error.js';
 import { protocolVersion } from './protocol-version.js';
-import { WireError } from './wire-error.js';
 
 export type { ElectionMessage };
 

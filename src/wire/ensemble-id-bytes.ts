@@ -3,7 +3,7 @@
 import { assert } from '../shared/assert.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import type { EnsembleId } from '../shared/ids.js';
-import { WireError } from './wire-error.js';
+import { WireError } from './protobuf/wire-error.js';
 
 const idBytes = 16;
 const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

@@ -2,10 +2,10 @@
 // version is refused here, before anything else of it is believed.
 
 import type { GroupId } from '../shared/ids.js';
-import type { ProtoReader } from './proto-reader.js';
-import type { ProtoWriter } from './proto-writer.js';
+import type { ProtoReader } from './protobuf/proto-reader.js';
+import type { ProtoWriter } from './protobuf/proto-writer.js';
+import { WireError } from './protobuf/wire-error.js';
 import { protocolVersion } from './protocol-version.js';
-import { WireError } from './wire-error.js';
 
 const groupMax = 2 ** 32 - 1;
 

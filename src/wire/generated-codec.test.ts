@@ -3,7 +3,7 @@ import { InvariantError } from '../shared/assert.js';
 import { zabtree } from './generated/protocol.js';
 import { decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { safeInteger } from './id-fields.js';
-import { WireError } from './wire-error.js';
+import { WireError } from './protobuf/wire-error.js';
 
 const { AckEpoch, Hello, MemberAddresses, SnapshotCredit, Truncate } = zabtree.peer;
 

@@ -6,8 +6,8 @@ import { Reader, Writer } from 'protobufjs/minimal.js';
 import { InvariantError } from '../shared/assert.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { safeInteger } from './id-fields.js';
-import { utf8Encode } from './utf8.js';
-import { WireError } from './wire-error.js';
+import { utf8Encode } from './protobuf/utf8.js';
+import { WireError } from './protobuf/wire-error.js';
 
 /** Most fields of one message, those of the messages inside it included: each may cost an object of its own. */
 const fieldsMax = 4_096;

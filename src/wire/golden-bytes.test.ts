@@ -15,8 +15,8 @@ import { writeFrameBody } from './native-frame-encoder.js';
 import type { NativeFrame, NativeRequest } from './native-messages.js';
 import { readRequest, writeRequest } from './native-request-codec.js';
 import { decodePeerMessage, encodePeerMessage } from './peer-codec.js';
-import { ProtoReader } from './proto-reader.js';
-import { ProtoWriter } from './proto-writer.js';
+import { ProtoReader } from './protobuf/proto-reader.js';
+import { ProtoWriter } from './protobuf/proto-writer.js';
 
 const max = Number.MAX_SAFE_INTEGER;
 const zxid = 5 * 2 ** 32 + 300;

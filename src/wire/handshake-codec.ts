@@ -6,8 +6,8 @@ import type { GroupId, ServerId } from '../shared/ids.js';
 import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { safeInteger } from './id-fields.js';
-import { ProtoReader } from './proto-reader.js';
-import { WireError } from './wire-error.js';
+import { ProtoReader } from './protobuf/proto-reader.js';
+import { WireError } from './protobuf/wire-error.js';
 
 export type HandshakeChannel = 'quorum' | 'bulk';
 

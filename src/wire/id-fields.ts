@@ -1,8 +1,8 @@
 // Numbers and ids out of messages, checked for their range: what a peer sends is never believed to be one of ours.
 
 import { type Epoch, epochMax, type Revision, type ServerId, type Zxid } from '../shared/ids.js';
-import type { ProtoReader } from './proto-reader.js';
-import { WireError } from './wire-error.js';
+import type { ProtoReader } from './protobuf/proto-reader.js';
+import { WireError } from './protobuf/wire-error.js';
 
 /** An unsigned 64-bit field as generated code reads it: two halves, or null or undefined for 0. */
 type Integer64 = number | { readonly low: number; readonly high: number } | null | undefined;

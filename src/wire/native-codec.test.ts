@@ -10,8 +10,8 @@ import { writeFrameBody } from './native-frame-encoder.js';
 import { encodePreface, frameOf } from './native-framing.js';
 import type { NativeFrame, NativeRequest } from './native-messages.js';
 import { readRequest, writeRequest } from './native-request-codec.js';
-import { ProtoReader } from './proto-reader.js';
-import { ProtoWriter } from './proto-writer.js';
+import { ProtoReader } from './protobuf/proto-reader.js';
+import { ProtoWriter } from './protobuf/proto-writer.js';
 
 const number = fc.oneof(fc.maxSafeNat(), fc.nat(300), fc.constantFrom(0, 127, 128, 2 ** 28, 2 ** 32, 2 ** 53 - 1));
 const positive = number.map((value) => value || 1);

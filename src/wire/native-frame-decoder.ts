@@ -9,8 +9,8 @@ import { bytesOf, decodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
 import { payloadFields, roles } from './native-frame-encoder.js';
 import type { KeyRecord, NativeDigest, NativeEvent, NativeFrame, NativePayload } from './native-messages.js';
-import type { ProtoReader } from './proto-reader.js';
-import { WireError } from './wire-error.js';
+import type { ProtoReader } from './protobuf/proto-reader.js';
+import { WireError } from './protobuf/wire-error.js';
 
 /** Reads the body of a frame. Throws WireError for anything that is none. A payload of an unknown kind reads as none. */
 export function readFrame(reader: ProtoReader): NativeFrame {

@@ -6,7 +6,7 @@ import { resultCodeNumber } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { encodeGenerated } from './generated-codec.js';
 import type { KeyRecord, NativeEvent, NativeFrame, NativePayload, NativeStatus } from './native-messages.js';
-import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './proto-writer.js';
+import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './protobuf/proto-writer.js';
 
 type HotPayload = Extract<NativePayload, { type: 'record' | 'list' | 'watchEvents' | 'watchInitial' }>;
 type ColdPayload = Exclude<NativePayload, HotPayload | { type: 'none' }>;

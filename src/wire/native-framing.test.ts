@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodePreface, encodePreface, FrameSplitter, FrameTooLargeError, frameOf } from './native-framing.js';
-import { WireError } from './wire-error.js';
+import { WireError } from './protobuf/wire-error.js';
 
 function framesOf(splitter: FrameSplitter): Uint8Array[] {
   const frames: Uint8Array[] = [];

@@ -3,7 +3,7 @@
 
 import type { Bytes } from '../shared/bytes.js';
 import { emptyBytes } from '../shared/bytes.js';
-import { WireError } from './wire-error.js';
+import { WireError } from './protobuf/wire-error.js';
 
 /** Version of the native protocol that this code speaks. */
 export const nativeVersion = 1;

@@ -9,9 +9,9 @@ import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
 import type { NativeRange, NativeRequest, NativeRequestBody, ReceivedRequest } from './native-messages.js';
-import type { ProtoReader } from './proto-reader.js';
-import type { ProtoWriter } from './proto-writer.js';
-import { WireError } from './wire-error.js';
+import type { ProtoReader } from './protobuf/proto-reader.js';
+import type { ProtoWriter } from './protobuf/proto-writer.js';
+import { WireError } from './protobuf/wire-error.js';
 
 type ColdBody = Exclude<NativeRequestBody, { type: 'write' | 'get' }>;
 

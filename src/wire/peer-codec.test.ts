@@ -5,7 +5,7 @@ import type { EnsembleId, GroupId, Zxid } from '../shared/ids.js';
 import type { PeerMessage } from '../zab/messages.js';
 import { zabtree } from './generated/protocol.js';
 import { decodePeerMessage, encodePeerMessage } from './peer-codec.js';
-import { WireError } from './wire-error.js';
+import { WireError } from './protobuf/wire-error.js';
 
 const safe = fc.oneof(fc.maxSafeNat(), fc.nat(300));
 const epoch = fc.nat(2 ** 21 - 1);

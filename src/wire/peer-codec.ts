@@ -11,10 +11,10 @@ import { type Framed, readFrame, writeFrameHeader } from './frame-header.js';
 import { zabtree } from './generated/protocol.js';
 import { decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { epochField, readZxid, zxidField } from './id-fields.js';
-import { ProtoReader } from './proto-reader.js';
-import { ProtoWriter } from './proto-writer.js';
+import { ProtoReader } from './protobuf/proto-reader.js';
+import { ProtoWriter } from './protobuf/proto-writer.js';
+import { WireError } from './protobuf/wire-error.js';
 import { protocolVersion } from './protocol-version.js';
-import { WireError } from './wire-error.js';
 
 /** Most epoch ends of an ackEpoch, as zab/messages.ts bounds them. */
 const epochEndsMax = 64;

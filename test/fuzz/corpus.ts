@@ -16,7 +16,7 @@ import { writeFrameBody } from '../../src/wire/native-frame-encoder.js';
 import type { KeyRecord, NativeFrame, NativePayload, NativeRequestBody } from '../../src/wire/native-messages.js';
 import { writeRequest } from '../../src/wire/native-request-codec.js';
 import { encodePeerMessage } from '../../src/wire/peer-codec.js';
-import { ProtoWriter } from '../../src/wire/proto-writer.js';
+import { ProtoWriter } from '../../src/wire/protobuf/proto-writer.js';
 import type { PeerMessage } from '../../src/zab/messages.js';
 
 const safeMax = Number.MAX_SAFE_INTEGER;

@@ -25,9 +25,9 @@ import { writeFrameBody } from '../../src/wire/native-frame-encoder.js';
 import { decodePreface, encodePreface, FrameSplitter, frameOf } from '../../src/wire/native-framing.js';
 import { readRequest, writeRequest } from '../../src/wire/native-request-codec.js';
 import { decodePeerMessage, encodePeerMessage } from '../../src/wire/peer-codec.js';
-import { ProtoReader } from '../../src/wire/proto-reader.js';
-import { ProtoWriter } from '../../src/wire/proto-writer.js';
-import { WireError } from '../../src/wire/wire-error.js';
+import { ProtoReader } from '../../src/wire/protobuf/proto-reader.js';
+import { ProtoWriter } from '../../src/wire/protobuf/proto-writer.js';
+import { WireError } from '../../src/wire/protobuf/wire-error.js';
 import {
   batchBodies,
   bulkMessages,

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { until } from '../../src/cli/local-ensemble/until.js';
 import { encodePreface } from '../../src/wire/native-framing.js';
 import { writeRequestFrame } from '../../src/wire/native-request-codec.js';
-import { ProtoWriter } from '../../src/wire/proto-writer.js';
+import { ProtoWriter } from '../../src/wire/protobuf/proto-writer.js';
 import { HostileSocket, type HostileSocketOptions } from '../fuzz/hostile-socket.js';
 import { addressOf } from '../fuzz/port-attacks.js';
 import { WatchedEnsemble } from '../fuzz/watched-ensemble.js';

@@ -15,7 +15,7 @@ import {
   type Outcome,
   type WriteNumber,
 } from '../../src/simulator/client-history.js';
-import { utf8Encode } from '../../src/wire/utf8.js';
+import { utf8Encode } from '../../src/wire/protobuf/utf8.js';
 import type { Count, LocalRead } from './judge.js';
 
 export interface NemesisClientOptions {

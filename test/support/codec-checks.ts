@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { WireError } from '../../src/wire/wire-error.js';
+import { WireError } from '../../src/wire/protobuf/wire-error.js';
 
 export function concatenated(chunks: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(chunks));

@@ -6,8 +6,8 @@ import { readFrame } from '../../src/wire/native-frame-decoder.js';
 import { encodePreface, FrameSplitter, prefaceBytes } from '../../src/wire/native-framing.js';
 import type { NativeFrame, NativeRequest, NativeRequestBody } from '../../src/wire/native-messages.js';
 import { writeRequestFrame } from '../../src/wire/native-request-codec.js';
-import { ProtoReader } from '../../src/wire/proto-reader.js';
-import { ProtoWriter } from '../../src/wire/proto-writer.js';
+import { ProtoReader } from '../../src/wire/protobuf/proto-reader.js';
+import { ProtoWriter } from '../../src/wire/protobuf/proto-writer.js';
 
 const frameBytesMax = 64 * 2 ** 20;
 

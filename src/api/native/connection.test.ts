@@ -6,7 +6,7 @@ import { type Revision, type Zxid, zxidZero } from '../../shared/ids.js';
 import { encodePreface, frameOf } from '../../wire/native-framing.js';
 import type { NativeFrame, NativeRequestBody } from '../../wire/native-messages.js';
 import { writeRequestFrame } from '../../wire/native-request-codec.js';
-import { ProtoWriter } from '../../wire/proto-writer.js';
+import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
 
 const opened: ClientPortBench[] = [];
 

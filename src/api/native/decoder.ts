@@ -5,7 +5,7 @@ import { emptyBytes } from '../../shared/bytes.js';
 import { decodePreface, FrameSplitter, prefaceBytes } from '../../wire/native-framing.js';
 import type { ReceivedRequest } from '../../wire/native-messages.js';
 import { readRequest } from '../../wire/native-request-codec.js';
-import { ProtoReader } from '../../wire/proto-reader.js';
+import { ProtoReader } from '../../wire/protobuf/proto-reader.js';
 
 export class RequestDecoder {
   private readonly frames: FrameSplitter;

@@ -4,7 +4,7 @@
 import { StoreError } from '../../shared/errors.js';
 import { FrameTooLargeError } from '../../wire/native-framing.js';
 import type { NativeFrameHeader } from '../../wire/native-messages.js';
-import { WireError } from '../../wire/wire-error.js';
+import { WireError } from '../../wire/protobuf/wire-error.js';
 
 export type Failure = Pick<NativeFrameHeader, 'code' | 'message'>;
 

@@ -7,7 +7,7 @@ import { parseAddress } from '../../shared/address.js';
 import { resultCodeOf } from '../../wire/command-codec.js';
 import { readFrame } from '../../wire/native-frame-decoder.js';
 import { decodePreface, encodePreface, FrameSplitter, prefaceBytes } from '../../wire/native-framing.js';
-import { ProtoReader } from '../../wire/proto-reader.js';
+import { ProtoReader } from '../../wire/protobuf/proto-reader.js';
 import { RequestTemplate, type TemplateOptions } from './request-template.js';
 
 /** Greatest answer taken. */

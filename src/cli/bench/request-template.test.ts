@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ClientId, Zxid } from '../../shared/ids.js';
 import { readRequest } from '../../wire/native-request-codec.js';
-import { ProtoReader } from '../../wire/proto-reader.js';
+import { ProtoReader } from '../../wire/protobuf/proto-reader.js';
 import { RequestTemplate, templateIdMax } from './request-template.js';
 
 function text(bytes: Uint8Array): string {

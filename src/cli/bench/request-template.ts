@@ -4,8 +4,8 @@
 import type { Zxid } from '../../shared/ids.js';
 import type { CommandEnvelope, NativeRequestBody } from '../../wire/native-messages.js';
 import { writeRequestFrame } from '../../wire/native-request-codec.js';
-import { ProtoWriter } from '../../wire/proto-writer.js';
-import { utf8Encode } from '../../wire/utf8.js';
+import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
+import { utf8Encode } from '../../wire/protobuf/utf8.js';
 
 type RequestIdentity = NonNullable<CommandEnvelope['identity']>;
 

@@ -1,8 +1,8 @@
 // Writes protobuf fields into one growable buffer, with no intermediate objects; what it writes is byte for byte what
 // protobufjs would. It never writes a field whose value is the default, and never a number that is not exact.
 
-import { InvariantError } from '../shared/assert.js';
-import type { Bytes } from '../shared/bytes.js';
+import { InvariantError } from '../../shared/assert.js';
+import type { Bytes } from '../../shared/bytes.js';
 import { utf8Encode } from './utf8.js';
 
 const wireTypeVarint = 0;

@@ -1,6 +1,6 @@
 // Text in messages as UTF-8. The coder objects exist in Node and in browsers alike; they hold no state between calls.
 
-import type { Bytes } from '../shared/bytes.js';
+import type { Bytes } from '../../shared/bytes.js';
 import { WireError } from './wire-error.js';
 
 const encoder = new TextEncoder();

@@ -1,7 +1,7 @@
 // Reads protobuf fields out of a slice of a buffer. Every length is checked against the end of the slice before it is
 // used; bytes are views into the input. It never reads past its end and never returns an inexact number.
 
-import type { Bytes } from '../shared/bytes.js';
+import type { Bytes } from '../../shared/bytes.js';
 import { utf8Decode } from './utf8.js';
 import { WireError } from './wire-error.js';
 
