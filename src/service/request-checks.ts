@@ -67,6 +67,13 @@ export function checkCommand(envelope: CommandEnvelope, limits: RequestLimits): 
       return checkKey(command.key, limits);
     case 'compact':
       return command.revision >= 1 ? null : new StoreError('INVALID_ARGUMENT', 'The revision to compact to is missing');
+    case 'transact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+    case 'leaseKeepAlive':
+    case 'leaseTimeToLive':
+      return null;
+    case 'leaseCheckpoint':
     case 'checkpoint':
       return new StoreError('UNSUPPORTED', 'A checkpoint is not a client request: ask for the digest of all members');
   }

@@ -8,12 +8,15 @@ import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tree/replicated-tree.js';
+import type { RangeSelection } from '../tree/transaction.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
 import type {
   MemberRole,
   MemberStatus,
   ReadOptions,
   ScrubSummary,
+  SelectionHandle,
+  SelectionSink,
   StoreService,
   WatchHandle,
   WatchSink,
@@ -95,6 +98,11 @@ class NodeStoreService implements StoreService {
       return;
     }
     this.readOnce(options, () => this.readRange(request), done);
+  }
+
+  select(_selection: RangeSelection, _options: ReadOptions, sink: SelectionSink): SelectionHandle {
+    sink.end(new StoreError('UNSUPPORTED', 'Cannot read a selection: this version does not know it'));
+    return { resume: () => undefined, cancel: () => undefined };
   }
 
   watch(start: WatchStart, sink: WatchSink): WatchHandle {

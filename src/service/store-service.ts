@@ -5,7 +5,7 @@ import type { NodeStatus } from '../ensemble/ensemble-node.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { StoreError } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
-import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import type {
   DigestResult,
   RangeRequest,
@@ -15,6 +15,7 @@ import type {
   WatchRequest,
 } from '../tree/replicated-tree.js';
 import type { KeyRecord } from '../tree/store.js';
+import type { RangeSelection } from '../tree/transaction.js';
 
 export interface ReadOptions {
   /** true: answer from this node's applied state at once. false: linearizable. */
@@ -22,8 +23,39 @@ export interface ReadOptions {
   /** The node first waits until it has applied this (the highest zxid that the client has seen; 0 = none). */
   readonly seen: Zxid;
   readonly timeoutMs: number;
+  /** Absent: no permission is needed, or access control is off. */
+  readonly actor?: Actor;
   /** Asked when the node may read; false: nothing is read, and there is neither a result nor an error. */
   readonly wanted?: () => boolean;
+}
+
+/** What a selection comes to, known before its first record. */
+export interface SelectionHead {
+  /** Of the state that it is read at. */
+  readonly revision: Revision;
+  /** Keys of the selection, whatever limit and filters say. */
+  readonly count: number;
+  readonly more: boolean;
+  /** Records that follow, and the sum of their sizes as `sizeOf` says. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Takes the answer to a selection: `begin`, pages of records in order, `end`. Small ones come in one turn. */
+export interface SelectionSink {
+  /** Bytes that this record takes in the answer. Asked for each record before `begin`. */
+  sizeOf(record: KeyRecord): number;
+  begin(head: SelectionHead): void;
+  /** False: no more until `resume`. */
+  records(page: readonly KeyRecord[]): boolean;
+  /** The last word. An error may come instead of `begin` or after it. */
+  end(error: StoreError | null): void;
+}
+
+export interface SelectionHandle {
+  resume(): void;
+  /** Nothing more comes, not even `end`. */
+  cancel(): void;
 }
 
 export interface WatchStart extends WatchRequest {
@@ -83,6 +115,11 @@ export interface StoreService {
     options: ReadOptions,
     done: (error: StoreError | null, result: Extract<RangeResult, { type: 'range' }> | null) => void,
   ): void;
+  /**
+   * Reads a selection of any size at one revision; what is larger than a page is read twice, for its sizes and then for
+   * its bytes, in turns of the event loop. Calls the sink at the earliest before this returns.
+   */
+  select(selection: RangeSelection, options: ReadOptions, sink: SelectionSink): SelectionHandle;
   /** Throws StoreError for a range that cannot be; anything later reaches the sink, never before this returns. */
   watch(start: WatchStart, sink: WatchSink): WatchHandle;
   /** Watches that are neither cancelled nor ended. */

@@ -18,6 +18,29 @@ export const errorCodes = [
   'UNAVAILABLE', // node is stopping or not ready: nothing happened
   'UNSUPPORTED', // unknown request or protocol version
   'INTERNAL', // a defect; details are in the server's log
+  'LEASE_NOT_FOUND', // no lease with this id, or it has expired
+  'LEASE_EXISTS', // grant of a lease id that is taken
+  'LEASE_TTL_TOO_LARGE', // time to live past its limit
+  'DUPLICATE_KEY', // a transaction changes one key twice
+  'TOO_MANY_OPERATIONS', // a transaction with more operations than its limit
+  'QUOTA_EXCEEDED', // the data has reached its quota: puts and grants are refused
+  'UNAUTHENTICATED', // no valid token
+  'AUTHENTICATION_FAILED', // unknown user or wrong password
+  'PERMISSION_DENIED', // the user may not do this
+  'ACCESS_CHANGED', // users, roles or permissions changed while the request was under way: nothing happened
+  'ACCESS_NOT_ENABLED', // access control is off
+  'ACCESS_INVALID_CHANGE', // a change that would lock everybody out
+  'USER_EXISTS',
+  'USER_NOT_FOUND',
+  'USER_NAME_EMPTY',
+  'ROLE_EXISTS',
+  'ROLE_NOT_FOUND',
+  'ROLE_NAME_EMPTY',
+  'ROLE_NOT_GRANTED', // the user does not have this role
+  'PERMISSION_NOT_GRANTED', // the role does not have this permission
+  'PERMISSION_MISSING', // a grant without a permission
+  'ROOT_USER_MISSING', // access control needs a user root
+  'ROOT_ROLE_MISSING', // the user root needs the role root
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];

@@ -4,6 +4,7 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
+import type { Transaction, TransactionOutcome } from './transaction.js';
 
 export type Command =
   /** Creates; KEY_EXISTS when the key is there. */
@@ -13,7 +14,34 @@ export type Command =
   /** KEY_NOT_FOUND when it is not there. With expectedRevision: only if the key's mod revision is that. */
   | { readonly type: 'delete'; readonly key: Bytes; readonly expectedRevision?: Revision }
   | { readonly type: 'compact'; readonly revision: Revision }
+  | { readonly type: 'transact'; readonly transaction: Transaction }
+  /** id 0n: the leader draws one. The time to live in seconds; what is below the least is raised to it. */
+  | { readonly type: 'leaseGrant'; readonly id: bigint; readonly ttlSeconds: number }
+  /** Deletes its keys too, all at one revision. */
+  | { readonly type: 'leaseRevoke'; readonly id: bigint }
+  | { readonly type: 'leaseKeepAlive'; readonly id: bigint }
+  | { readonly type: 'leaseTimeToLive'; readonly id: bigint; readonly wantsKeys: boolean }
+  /** The leader's own: how long these leases still have, for the next leader. */
+  | {
+      readonly type: 'leaseCheckpoint';
+      readonly leases: readonly { readonly id: bigint; readonly remainingSeconds: number }[];
+    }
   | { readonly type: 'checkpoint' };
+
+/** What a command answers beside its result, when it succeeded. */
+export type CommandOutput =
+  | TransactionOutcome
+  | { readonly type: 'leaseGrant'; readonly id: bigint; readonly ttlSeconds: number }
+  /** ttlSeconds 0: there is no such lease. */
+  | { readonly type: 'leaseKeepAlive'; readonly id: bigint; readonly ttlSeconds: number }
+  /** ttlSeconds is what remains; -1: there is no such lease. `keys` in order, empty unless they were wanted. */
+  | {
+      readonly type: 'leaseTimeToLive';
+      readonly id: bigint;
+      readonly ttlSeconds: number;
+      readonly grantedSeconds: number;
+      readonly keys: readonly Bytes[];
+    };
 
 /** Who asks, for exactly-once. Commands without it (e.g. checkpoint) are executed as often as they arrive. */
 export interface RequestIdentity {
@@ -34,9 +62,18 @@ export interface RequestIdentity {
   readonly repeated: boolean;
 }
 
+/** The user that a request is made for, and the state of users and permissions that this was found in. */
+export interface Actor {
+  readonly user: string;
+  /** A change since then fails the request with ACCESS_CHANGED. */
+  readonly accessRevision: number;
+}
+
 export interface CommandEnvelope {
   readonly command: Command;
   readonly identity?: RequestIdentity;
+  /** Absent: the request needs no permission, or access control is off. */
+  readonly actor?: Actor;
 }
 
 /** Result of a command. code 'OK' or the closed code of its failure. */
@@ -48,4 +85,6 @@ export interface CommandResult {
   readonly revision: Revision;
   /** The answer may be given by a node once it has applied this. */
   readonly zxid: Zxid;
+  /** Of commands that answer more than that they succeeded; absent in the answer to a repeated request. */
+  readonly output?: CommandOutput;
 }

@@ -13,6 +13,14 @@ export const spaces = {
   system: 2,
   /** Never replicated: belongs to one node, kept through a snapshot. */
   local: 3,
+  /** Lease id → what was granted and what remained at the last checkpoint. */
+  leases: 4,
+  /** Lease id and user key → nothing: the keys that a lease holds. */
+  leaseKeys: 5,
+  /** Users, roles, permissions, and whether they count. */
+  access: 6,
+  /** Alarms that were raised and not yet disarmed. */
+  alarms: 7,
 } as const;
 
 export type SpaceId = (typeof spaces)[keyof typeof spaces];

@@ -37,6 +37,13 @@ export function executeCommand(command: Command, view: CommandView): Outcome {
       // Each pending checkpoint holds a generation of its own, so only one at a time.
       if (view.checkpointPending) return failure('OVERLOADED', 'Cannot begin a checkpoint: another one is under way');
       return { type: 'effect', operation: { type: 'checkpoint' } };
+    case 'transact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+    case 'leaseKeepAlive':
+    case 'leaseTimeToLive':
+    case 'leaseCheckpoint':
+      return failure('UNSUPPORTED', `Cannot execute "${command.type}": this version does not know it`);
     default:
       return unreachable(command);
   }
