@@ -1,5 +1,5 @@
 // Two test projects. `unit` runs files in parallel in this process's workers; `integration` starts real server
-// processes, so its files run one after another and after the unit tests, and have minutes instead of seconds.
+// processes (of other systems too, in test/conformance), so its files run one after another and after the unit tests, and have minutes instead of seconds.
 
 import { defineConfig } from 'vitest/config';
 
@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/long/**', 'node_modules/**', 'dist/**'],
+          exclude: ['test/integration/**', 'test/conformance/**', 'test/long/**', 'node_modules/**', 'dist/**'],
           pool: 'forks',
           setupFiles: ['test/support/property-seed.ts'],
           testTimeout: 20_000,
@@ -24,7 +24,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts'],
           exclude: ['node_modules/**', 'dist/**'],
           pool: 'forks',
           fileParallelism: false,
