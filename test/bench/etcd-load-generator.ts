@@ -23,9 +23,8 @@ const h2loadStreamsMax = 100;
 
 export async function etcdLoadGenerators(directory: string): Promise<EtcdLoadGenerator[]> {
   const found: EtcdLoadGenerator[] = [];
-  if (existsSync(join(goPath, 'src/go.etcd.io/etcd/clientv3')) && (await hasCommand('go', ['version']))) {
-    found.push(await goGenerator(directory));
-  }
+  const program = await buildEtcdLoad(directory);
+  if (program !== undefined) found.push(goGenerator(program));
   if (await hasCommand('h2load', ['--version'])) found.push(h2loadGenerator(directory));
   return found;
 }
@@ -38,12 +37,22 @@ interface GoOutput {
   readonly errors: number;
 }
 
-async function goGenerator(directory: string): Promise<EtcdLoadGenerator> {
-  const sources = ['main.go', 'raw.go'].map((name) => fileURLToPath(new URL(`./etcd-load/${name}`, import.meta.url)));
+/** Builds our generator on the official Go library; undefined where Go or the library is not installed. */
+export async function buildEtcdLoad(directory: string): Promise<string | undefined> {
+  if (!existsSync(join(goPath, 'src/go.etcd.io/etcd/clientv3')) || !(await hasCommand('go', ['version']))) {
+    return undefined;
+  }
+  const sources = ['main.go', 'raw.go', 'watch.go', 'lease.go'].map((name) =>
+    fileURLToPath(new URL(`./etcd-load/${name}`, import.meta.url)),
+  );
   const program = join(directory, 'etcd-load');
   await runCommand('go', ['build', '-o', program, ...sources], {
     environment: { GO111MODULE: 'off', GOPATH: goPath, GOFLAGS: '', GOCACHE: join(directory, 'go-cache') },
   });
+  return program;
+}
+
+function goGenerator(program: string): EtcdLoadGenerator {
   const common = (endpoints: readonly string[], prefix: string): string[] => [
     ...['-endpoints', endpoints.join(','), '-connections', String(endpoints.length)],
     ...['-value-size', String(valueBytes), '-prefix', prefix],

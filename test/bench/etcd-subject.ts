@@ -128,7 +128,8 @@ export class EtcdSubject implements Subject {
     this.nodes = [];
   }
 
-  private endpoints(): string[] {
+  /** Client addresses of all nodes. */
+  endpoints(): readonly string[] {
     return this.nodes.map((node) => node.client);
   }
 

@@ -44,6 +44,8 @@ export interface Subject {
   compact(): Promise<void>;
   leader(): Promise<number>;
   kill(node: number): Promise<void>;
+  /** Client addresses of all nodes. */
+  endpoints(): readonly string[];
   /** Process id of each running node. */
   pids(): readonly number[];
   dataDirectories(): readonly string[];

@@ -109,6 +109,11 @@ export class ZabtreeSubject implements Subject {
     await this.running().ensemble.node(node).kill();
   }
 
+  /** Client addresses of all nodes. */
+  endpoints(): readonly string[] {
+    return this.running().ensemble.requestAddresses;
+  }
+
   pids(): readonly number[] {
     return this.running().ensemble.nodes.flatMap((node) => (node.running ? (node.process?.pid ?? []) : []));
   }

@@ -1,8 +1,9 @@
 // Load generator for etcd, built on the official Go client library (Debian: golang-etcd-server-dev), with a second, raw
 // engine in raw.go. It keeps a fixed number of requests outstanding for a fixed time, or until a fixed number was
-// answered, and prints one JSON object. It is used only by `npm run bench:compare`; it never judges, it only measures.
+// answered, and prints one JSON object. It is used only by `npm run bench:compare` and `npm run bench:etcd`; it never
+// judges, it only measures. What is no closed loop of requests (watch, lease, range) is in files of its own.
 //
-// Build: GO111MODULE=off GOPATH=/usr/share/gocode go build -o etcd-load main.go raw.go
+// Build: GO111MODULE=off GOPATH=/usr/share/gocode go build -o etcd-load main.go raw.go watch.go lease.go
 package main
 
 import (
@@ -36,7 +37,7 @@ var (
 	endpoints   = flag.String("endpoints", "127.0.0.1:2379", "comma-separated client addresses")
 	connections = flag.Int("connections", 3, "connections, spread over the endpoints")
 	inFlight    = flag.Int("in-flight", 1000, "requests outstanding in all")
-	operation   = flag.String("operation", "put", "put, get (linearizable), get-local (serializable) or fill (put in transactions of 100)")
+	operation   = flag.String("operation", "put", "put, get (linearizable), get-local (serializable), compare-and-put, fill (put in transactions of 100), watch, lease or range")
 	random      = flag.Bool("random", false, "keys drawn at random from 0..keys-1 instead of one after another")
 	keys        = flag.Int64("keys", 1<<40, "size of the key range")
 	valueBytes  = flag.Int("value-size", 256, "bytes of a value")
@@ -55,6 +56,36 @@ func valueOf(buffer []byte, number int64) string {
 	copy(buffer, fmt.Sprintf("%016d", number))
 	return string(buffer)
 }
+
+// Reads nothing first: the revision that the last write of this worker's key was told is what the next one expects.
+func compareAndPut(ctx context.Context, client *clientv3.Client, key, value string) error {
+	expected := int64(0)
+	if known, ok := revisions.Load(key); ok {
+		expected = known.(int64)
+	}
+	answer, err := client.Txn(ctx).
+		If(clientv3.Compare(clientv3.ModRevision(key), "=", expected)).
+		Then(clientv3.OpPut(key, value)).
+		Else(clientv3.OpGet(key)).
+		Commit()
+	if err != nil {
+		return err
+	}
+	if answer.Succeeded {
+		revisions.Store(key, answer.Header.Revision)
+		return nil
+	}
+	// Somebody else was first: the next attempt expects what there is now.
+	found := answer.Responses[0].GetResponseRange().Kvs
+	if len(found) > 0 {
+		revisions.Store(key, found[0].ModRevision)
+	} else {
+		revisions.Delete(key)
+	}
+	return nil
+}
+
+var revisions sync.Map
 
 func perform(client *clientv3.Client, number int64, draw *rand.Rand, buffer []byte) error {
 	target := number
@@ -75,6 +106,8 @@ func perform(client *clientv3.Client, number int64, draw *rand.Rand, buffer []by
 	case "get-local":
 		_, err := client.Get(ctx, keyOf(target), clientv3.WithSerializable())
 		return err
+	case "compare-and-put":
+		return compareAndPut(ctx, client, keyOf(target), valueOf(buffer, number))
 	case "fill":
 		operations := make([]clientv3.Op, 0, 100)
 		for i := number * 100; i < (number+1)*100 && i < *keys; i++ {
@@ -228,6 +261,13 @@ func runClient(addresses []string) (measured, error) {
 func main() {
 	flag.Parse()
 	addresses := strings.Split(*endpoints, ",")
+	if special := specialOperations[*operation]; special != nil {
+		if err := special(addresses); err != nil {
+			fmt.Fprintln(os.Stderr, "Cannot load:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	run := runClient
 	if *engine == "raw" {
 		run = runRaw
