@@ -6,6 +6,7 @@ import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { HistoryRange, KeyRecord, KeyState, StoreRange, VersionWrite } from '../tree/store.js';
+import { otherSpaces } from '../wire/replicated-spaces.js';
 import { readCompacted } from './lmdb-meta.js';
 import { copyRow, type LmdbTables, type ReadTransaction, readRow } from './lmdb-tables.js';
 import type { UserVersion } from './tree-image.js';
@@ -16,7 +17,6 @@ import {
   headKey,
   isDeletion,
   keyOfVersion,
-  localSpace,
   newestOf,
   readLinks,
   readRevision,
@@ -208,10 +208,12 @@ export function* otherRecords(
   tables: LmdbTables,
   transaction: ReadTransaction,
 ): Generator<{ readonly space: SpaceId; readonly record: KeyRecord }, undefined, undefined> {
-  const rows = { start: spaceEnd(userSpace), end: Buffer.from([localSpace]), transaction };
-  for (const { key: row, value } of tables.records.getRange(rows)) {
-    verify('records', row, value);
-    yield { space: row[0] as SpaceId, record: decodeVersion(row.subarray(1), value, false) };
+  for (const space of otherSpaces) {
+    const rows = { start: Buffer.from([space]), end: spaceEnd(space), transaction };
+    for (const { key: row, value } of tables.records.getRange(rows)) {
+      verify('records', row, value);
+      yield { space, record: decodeVersion(row.subarray(1), value, false) };
+    }
   }
   return undefined;
 }

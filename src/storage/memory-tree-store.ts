@@ -17,11 +17,12 @@ import type {
   TreeMeta,
   VersionWrite,
 } from '../tree/store.js';
+import { otherSpaces, replicatedSpaces } from '../wire/replicated-spaces.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
 import { MemoryTreeContent } from './memory-tree-content.js';
 import { TreeDigest } from './tree-digest.js';
 import { decodeKeyRecord, encodeKeyRecord, ImageDecoder, ImageEncoder, type ImageItem } from './tree-image.js';
-import { localSpace, systemSpace, userSpace } from './tree-rows.js';
+import { localSpace, userSpace } from './tree-rows.js';
 import type { CrashableTreeStoreOpener, OpenedTreeStore, ScrubPosition, ScrubSlice } from './tree-store-opener.js';
 
 const emptyKey: Bytes = new Uint8Array(0);
@@ -158,8 +159,9 @@ export class MemoryTreeStore implements OpenedTreeStore {
     const meta = this.content.meta;
     const items: ImageItem[] = [{ type: 'header', meta }];
     for (const version of this.content.retainedVersions()) items.push({ type: 'version', version });
-    for (const record of this.content.range(systemSpace, emptyKey, undefined, undefined)) {
-      items.push({ type: 'record', space: systemSpace, record });
+    for (const space of otherSpaces) {
+      const records = this.content.range(space, emptyKey, undefined, undefined);
+      for (const record of records) items.push({ type: 'record', space, record });
     }
     for (const session of this.sessions()) items.push({ type: 'session', session });
     let at = 0;
@@ -188,7 +190,7 @@ export class MemoryTreeStore implements OpenedTreeStore {
   digest(done: Parameters<OpenedTreeStore['digest']>[0]): void {
     const { appliedZxid, revision } = this.content.meta;
     const digest = new TreeDigest();
-    for (const space of [userSpace, systemSpace]) {
+    for (const space of replicatedSpaces) {
       for (const record of this.content.range(space, emptyKey, undefined, undefined)) digest.add(space, record);
     }
     const result = { zxid: appliedZxid, revision, digest: digest.finish() };

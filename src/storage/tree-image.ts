@@ -9,6 +9,7 @@ import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { KeyRecord, RememberedResult, SessionRecord, TreeMeta, VersionWrite } from '../tree/store.js';
 import { knownResultCode, resultCodeNumber } from '../wire/command-codec.js';
+import { otherSpaces } from '../wire/replicated-spaces.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
 
 export type ImageItem =
@@ -27,8 +28,6 @@ export type ImageItem =
 export type UserVersion = Omit<VersionWrite, 'space'>;
 
 const formatVersion = 1;
-/** The one space beside the users' that travels. */
-const recordSpace: SpaceId = 2;
 const kinds = { header: 1, record: 2, version: 3, session: 4, end: 5 } as const;
 
 /** Packs items into chunks. */
@@ -140,9 +139,10 @@ function decodeItem(cursor: ByteCursor, kind: number): ImageItem {
       return { type: 'header', meta: decodeMeta(cursor) };
     }
     case kinds.record: {
-      const space = cursor.byte();
-      if (space !== recordSpace) throw new RangeError(`a record is of space ${space}, which no image holds`);
-      return { type: 'record', space: recordSpace, record: decodeKeyRecord(cursor) };
+      const number = cursor.byte();
+      const space = otherSpaces.find((other) => other === number);
+      if (space === undefined) throw new RangeError(`a record is of space ${number}, which no image holds`);
+      return { type: 'record', space, record: decodeKeyRecord(cursor) };
     }
     case kinds.version:
       return { type: 'version', version: decodeVersionItem(cursor) };

@@ -12,7 +12,6 @@ import { encodeRecordFields } from './tree-image.js';
 import { type Chain, type Links, noRevision } from './version-links.js';
 
 export const userSpace: SpaceId = 1;
-export const systemSpace: SpaceId = 2;
 export const localSpace: SpaceId = 3;
 
 export const checksumBytes = 4;

@@ -324,6 +324,38 @@ for (const [name, createFixture] of [
       expect(shown(other.get(3, bytes('node'), undefined))).toBe('node=here 1 1 1 7');
     });
 
+    it("every replicated space beside the users' is in the digest and the image, and has no past", async () => {
+      const spaceIds: readonly SpaceId[] = [2, 4, 5, 6, 7];
+      const record = (space: SpaceId, key: string, value: string, revision: number): VersionWrite => ({
+        ...put(key, value, revision),
+        space,
+      });
+      const digests = [await digestOf(store)];
+      for (const space of spaceIds) {
+        await flush(store, batchOf([record(space, 'a', 'old', 1), record(space, 'b', `${space}`, 1)], {}));
+        digests.push(await digestOf(store));
+      }
+      expect(new Set(digests).size).toBe(digests.length);
+      const changes = spaceIds.flatMap((space) => [
+        record(space, 'a', `new ${space}`, 2),
+        { ...deletion('b', 2), space },
+      ]);
+      await flush(store, batchOf([...changes, put('a', 'user', 2)], { revision: 2 }));
+      const copy = await fixture.open('other');
+      await copyImage(store, copy, 50);
+      for (const each of [store, copy]) {
+        for (const space of spaceIds) {
+          expect(shown(each.get(space, bytes('a'), undefined))).toBe(`a=new ${space} 2 2 1 7`);
+          expect(each.get(space, bytes('b'), undefined)).toBeUndefined();
+          const seen: string[] = [];
+          each.scan(space, { from: bytes(''), to: undefined, at: undefined }, (found) => seen.push(shown(found)) > 0);
+          expect(seen).toEqual([`a=new ${space} 2 2 1 7`]);
+        }
+      }
+      expect(scan(copy, undefined)).toEqual(['a=user 2 2 1 7']);
+      expect(await digestOf(copy)).toBe(await digestOf(store));
+    });
+
     it('an unfinished image cannot be opened, and damaged or missing chunks are errors', async () => {
       const versions = Array.from({ length: 50 }, (_, i) => put(`key-${i}`, 'value', i + 2));
       await flush(store, batchOf(versions, { revision: 51 }));

@@ -25,6 +25,9 @@ export const spaces = {
 
 export type SpaceId = (typeof spaces)[keyof typeof spaces];
 
+/** Length of an array with a place for every space. */
+export const spaceSlots = Math.max(...Object.values(spaces)) + 1;
+
 export type Operation =
   | {
       readonly type: 'put';

@@ -5,22 +5,15 @@ import { assert, unreachable } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
-import type { Command } from './command.js';
+import type { Command, CommandOutput } from './command.js';
+import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
+import { leasedKey } from './lease-records.js';
 import type { KeyState } from './store.js';
 
-/** The state that commands are judged by: everything staged so far. */
-export interface CommandView {
-  readonly revision: Revision;
-  readonly compactedRevision: Revision;
-  /** A checkpoint is staged, or its digest is not done yet. */
-  readonly checkpointPending: boolean;
-  /** The key's newest version; undefined when it does not exist. */
-  stateOf(key: Bytes): KeyState | undefined;
-}
-
 export type Outcome =
-  | { readonly type: 'effect'; readonly operation: Operation }
+  /** Operations of one entry, in order; none: nothing changes, and the answer is all there is. */
+  | { readonly type: 'effect'; readonly operations: readonly Operation[]; readonly output?: CommandOutput }
   | { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string };
 
 export function executeCommand(command: Command, view: CommandView): Outcome {
@@ -36,7 +29,7 @@ export function executeCommand(command: Command, view: CommandView): Outcome {
     case 'checkpoint':
       // Each pending checkpoint holds a generation of its own, so only one at a time.
       if (view.checkpointPending) return failure('OVERLOADED', 'Cannot begin a checkpoint: another one is under way');
-      return { type: 'effect', operation: { type: 'checkpoint' } };
+      return { type: 'effect', operations: [{ type: 'checkpoint' }] };
     case 'transact':
     case 'leaseGrant':
     case 'leaseRevoke':
@@ -72,7 +65,7 @@ function remove(command: { readonly key: Bytes; readonly expectedRevision?: Revi
   if (current === undefined) return failure('KEY_NOT_FOUND', 'Cannot delete the key: it does not exist');
   const expected = command.expectedRevision;
   if (expected !== undefined && expected !== current.modRevision) return mismatch(current, expected);
-  return { type: 'effect', operation: { type: 'delete', space: spaces.user, key: command.key } };
+  return { type: 'effect', operations: detached({ type: 'delete', space: spaces.user, key: command.key }, current) };
 }
 
 function compact(revision: Revision, view: CommandView): Outcome {
@@ -85,7 +78,7 @@ function compact(revision: Revision, view: CommandView): Outcome {
       `Cannot compact to revision ${revision}: compacted to ${view.compactedRevision} already`,
     );
   }
-  return { type: 'effect', operation: { type: 'compactTo', revision } };
+  return { type: 'effect', operations: [{ type: 'compactTo', revision }] };
 }
 
 function put(key: Bytes, value: Bytes, current: KeyState | undefined, revision: Revision): Outcome {
@@ -98,7 +91,16 @@ function put(key: Bytes, value: Bytes, current: KeyState | undefined, revision: 
     version: current === undefined ? 1 : current.version + 1,
     lease: 0n,
   };
-  return { type: 'effect', operation };
+  return { type: 'effect', operations: detached(operation, current) };
+}
+
+/** A change of a user's key that takes it away from the lease that held it, if any. */
+function detached(
+  operation: Extract<Operation, { readonly type: 'put' | 'delete' }>,
+  current: KeyState | undefined,
+): readonly Operation[] {
+  if (current === undefined || current.lease === 0n) return [operation];
+  return [operation, { type: 'delete', space: spaces.leaseKeys, key: leasedKey(current.lease, operation.key) }];
 }
 
 function mismatch(current: KeyState | undefined, expected: Revision): Outcome {

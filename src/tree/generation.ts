@@ -3,7 +3,7 @@
 
 import type { ClientId, Revision } from '../shared/ids.js';
 import type { SpaceId } from './delta.js';
-import { spaces } from './delta.js';
+import { spaceSlots, spaces } from './delta.js';
 import { byteLengthOf } from './resolve-entry.js';
 import type { SessionTable } from './session-table.js';
 import { type KeyChain, SortedChains } from './sorted-chains.js';
@@ -27,8 +27,11 @@ interface SpaceLayer {
 }
 
 export class Generation {
-  private readonly user: SpaceLayer = { chains: new Map(), order: new SortedChains() };
-  private readonly system: SpaceLayer = { chains: new Map(), order: new SortedChains() };
+  /** By space. */
+  private readonly layers = Array.from(
+    { length: spaceSlots },
+    (): SpaceLayer => ({ chains: new Map(), order: new SortedChains() }),
+  );
   /** Changes of the user space by ascending revision, within one revision by key. */
   readonly history: VersionWrite[] = [];
   /** The user revision that this generation builds on. */
@@ -55,7 +58,7 @@ export class Generation {
   /** Adds the newest version of its key. Its bytes are kept. */
   add(text: string, version: VersionWrite): void {
     const isUser = version.space === spaces.user;
-    const layer = isUser ? this.user : this.system;
+    const layer = this.layer(version.space);
     const chain = layer.chains.get(text);
     this.bytes += byteLengthOf(version) + versionOverheadBytes;
     this.versionCount += 1;
@@ -97,8 +100,7 @@ export class Generation {
   /** Every version in (space, key, revision) order. */
   versions(): VersionWrite[] {
     const all: VersionWrite[] = [];
-    this.user.order.collect(all);
-    this.system.order.collect(all);
+    for (const layer of this.layers) layer.order.collect(all);
     return all;
   }
 
@@ -115,7 +117,7 @@ export class Generation {
   }
 
   private layer(space: SpaceId): SpaceLayer {
-    return space === spaces.user ? this.user : this.system;
+    return this.layers[space] as SpaceLayer;
   }
 }
 

@@ -4,8 +4,8 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
-import type { Entry } from './delta.js';
-import type { KeyRecord, TreeStore } from './store.js';
+import type { Entry, SpaceId } from './delta.js';
+import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
 
 /** What came of executing a command on the leader. */
 export type Execution =
@@ -15,8 +15,9 @@ export type Execution =
    */
   | { readonly type: 'staged'; readonly entry: Entry; readonly result: CommandResult }
   /**
-   * No effect (failed condition, or a repeated request whose result is remembered). Judged by staged state: it may be
-   * answered only once `result.zxid` has committed and leadership was confirmed by a round begun afterwards.
+   * No effect (failed condition, nothing to be done, or a repeated request whose result is remembered). Judged by staged
+   * state: it may be answered only once `result.zxid` has committed and leadership was confirmed by a round begun
+   * afterwards.
    */
   | { readonly type: 'answered'; readonly result: CommandResult }
   /** A repeat of a request that is staged and not committed yet: answer like that one, when `zxid` commits. */
@@ -79,6 +80,14 @@ export interface Watcher {
   reset(through: Revision): void;
 }
 
+/** Told of committed changes in a space that is not the users'; e.g. a cache of it. May read the tree, never change it. */
+export interface SpaceListener {
+  /** The changes of one entry, in key order. Called during apply, when reads show them. */
+  changed(versions: readonly VersionWrite[]): void;
+  /** The state jumped forward (a snapshot was installed): read the space anew. */
+  reset(): void;
+}
+
 export interface DigestResult {
   readonly zxid: Zxid;
   readonly revision: Revision;
@@ -117,12 +126,18 @@ export interface ReplicatedTree {
   ):
     | { readonly type: 'changes'; readonly events: readonly WatchEvent[]; readonly next: Revision }
     | { readonly type: 'compacted'; readonly compactedRevision: Revision };
+  /** The newest committed record of a key of any space; of the users', `get` says the revision too. */
+  recordIn(space: SpaceId, key: Bytes): KeyRecord | undefined;
+  /** Visits the newest committed records of a range in key order (`to` undefined = to its end) until false. */
+  scanSpace(space: SpaceId, from: Bytes, to: Bytes | undefined, visit: (record: KeyRecord) => boolean): void;
+  /** From the next commit on, for the spaces that are not the users'. The returned function ends it. */
+  onSpaceChange(space: SpaceId, listener: SpaceListener): () => void;
   /** From the next commit on. The returned function ends it. */
   watch(request: WatchRequest, watcher: Watcher): () => void;
 
   /**
    * Goes on over another store, whose state is ahead of this one: forgets the staged and committed layers and any
-   * running flush, and resets every watcher. Listeners stay.
+   * running flush, and resets every watcher and listener of a space. All of them stay.
    */
   replaceStore(store: TreeStore): void;
 

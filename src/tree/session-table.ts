@@ -1,7 +1,9 @@
 // Exactly once: what became of which requests of which clients. Changed only by applied entries, so that every node
 // holds the same table at the same zxid; bounded, the least recently used client goes first. Never asks who is connected.
 
+import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
+import type { RequestIdentity } from './command.js';
 import type { Operation } from './delta.js';
 import type { RememberedResult, SessionRecord } from './store.js';
 
@@ -123,4 +125,17 @@ export class SessionTable {
     }
     return gone;
   }
+}
+
+/**
+ * Whether the answer to a request without effect has to be remembered. The first attempt of a request needs no memory:
+ * there is no other that could be executed later. OVERLOADED is no verdict: the same request may be sent again and succeed.
+ */
+export function mustRemember(code: 'OK' | ErrorCode, identity: RequestIdentity): boolean {
+  return identity.repeated && code !== 'OVERLOADED';
+}
+
+export function rememberOf(identity: RequestIdentity, code: 'OK' | ErrorCode): Operation {
+  const { client, request, acknowledgedBelow } = identity;
+  return { type: 'remember', client, request, acknowledgedBelow, code };
 }

@@ -3,7 +3,7 @@
 
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { CommandResult, RequestIdentity } from './command.js';
-import { type SpaceId, spaces } from './delta.js';
+import { type SpaceId, spaceSlots } from './delta.js';
 import type { ResolvedEntry } from './resolve-entry.js';
 import type { VersionWrite } from './store.js';
 
@@ -16,8 +16,8 @@ interface StagedEntry {
 export class StagedLayer {
   private queue: StagedEntry[] = [];
   private head = 0;
-  private readonly user = new Map<string, VersionWrite>();
-  private readonly system = new Map<string, VersionWrite>();
+  /** Newest versions by key text, by space. */
+  private readonly layers = Array.from({ length: spaceSlots }, () => new Map<string, VersionWrite>());
   private readonly requests = new Map<ClientId, Map<number, CommandResult>>();
   /** Of the state with everything staged; meaningless while nothing is. */
   revision = 0 as Revision;
@@ -41,6 +41,15 @@ export class StagedLayer {
   /** Visits keys of a space with their newest staged version, in no order. */
   forEach(space: SpaceId, visit: (version: VersionWrite) => void): void {
     this.layer(space).forEach(visit);
+  }
+
+  /** Versions of a space that are staged at revisions up to `at`, oldest first. */
+  versionsThrough(space: SpaceId, at: Revision, visit: (version: VersionWrite) => void): void {
+    for (let i = this.head; i < this.queue.length; i++) {
+      const { entry, versions } = (this.queue[i] as StagedEntry).resolved;
+      if (entry.revision > at) return;
+      for (const version of versions) if (version.space === space) visit(version);
+    }
   }
 
   /** The answer of a request that is staged. */
@@ -84,8 +93,7 @@ export class StagedLayer {
   clear(): void {
     this.queue = [];
     this.head = 0;
-    this.user.clear();
-    this.system.clear();
+    for (const layer of this.layers) layer.clear();
     this.requests.clear();
     this.checkpoints = 0;
   }
@@ -106,6 +114,6 @@ export class StagedLayer {
   }
 
   private layer(space: SpaceId): Map<string, VersionWrite> {
-    return space === spaces.user ? this.user : this.system;
+    return this.layers[space] as Map<string, VersionWrite>;
   }
 }

@@ -3,13 +3,11 @@
 
 import { assert } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
-import { compareBytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
-import { Arena } from './arena.js';
-import type { CommandEnvelope, CommandResult, RequestIdentity } from './command.js';
+import type { CommandEnvelope, CommandOutput, CommandResult, RequestIdentity } from './command.js';
 import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
-import { type CommandView, executeCommand } from './execute-command.js';
+import { executeCommand } from './execute-command.js';
 import { type DigestDone, Flusher } from './flusher.js';
 import { Generation } from './generation.js';
 import { type KeyText, keyTextOf } from './key-text.js';
@@ -20,15 +18,18 @@ import type {
   RangeResult,
   ReadResult,
   ReplicatedTree,
+  SpaceListener,
   Watcher,
   WatchRequest,
 } from './replicated-tree.js';
-import { type ResolvedEntry, type ResolveSource, resolveEntry } from './resolve-entry.js';
-import { type SessionLimits, SessionTable } from './session-table.js';
+import { type ResolvedEntry, resolveEntry } from './resolve-entry.js';
+import { mustRemember, rememberOf, type SessionLimits, SessionTable } from './session-table.js';
+import { SpaceListeners } from './space-listeners.js';
 import { StagedLayer } from './staged-layer.js';
-import type { KeyState, TreeStore, VersionWrite } from './store.js';
+import { StagedView } from './staged-view.js';
+import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
 import { type ChangesResult, readChanges, readRange } from './tree-reads.js';
-import { readCommitted, readCommittedState, scanCommitted } from './tree-view.js';
+import { readCommitted, scanCommitted } from './tree-view.js';
 import { WatchHub } from './watch-hub.js';
 
 export interface TreeOptions extends SessionLimits {
@@ -54,8 +55,8 @@ export class Tree implements ReplicatedTree {
   private readonly options: TreeOptions;
   private readonly keyText: KeyText;
   private readonly hub: WatchHub;
+  private readonly spaceListeners = new SpaceListeners();
   private readonly staged = new StagedLayer();
-  private arena = new Arena();
   private readonly layers: { store: TreeStore; generations: Generation[]; readonly keyText: KeyText };
   private sessions: SessionTable;
   private flusher: Flusher;
@@ -64,8 +65,7 @@ export class Tree implements ReplicatedTree {
   private compacted: Revision;
   private frozenBytes = 0;
   private checkpointListeners: ((result: DigestResult) => void)[] = [];
-  private readonly view: CommandView;
-  private readonly source: ResolveSource;
+  private readonly view: StagedView;
 
   constructor(store: TreeStore, options: TreeOptions) {
     this.options = options;
@@ -78,7 +78,6 @@ export class Tree implements ReplicatedTree {
     this.compacted = store.meta.compactedRevision;
     this.flusher = this.createFlusher(store);
     this.view = this.createView();
-    this.source = this.createSource();
   }
 
   get appliedZxid(): Zxid {
@@ -120,16 +119,15 @@ export class Tree implements ReplicatedTree {
       if (repeat !== undefined) return repeat;
     }
     const outcome = executeCommand(envelope.command, this.view);
-    if (outcome.type === 'failure') {
-      const { code, message } = outcome;
-      if (identity === undefined || !mustRemember(code, identity)) {
-        return { type: 'answered', result: this.refusal(code, message) };
-      }
-      const entry: Entry = { zxid, revision: this.stagedRevision, operations: [rememberOf(identity, code)] };
-      return this.stage(entry, identity, { code, message, revision: entry.revision, zxid });
+    const verdict = outcome.type === 'failure' ? outcome : success;
+    const { code, message } = verdict;
+    const operations = outcome.type === 'failure' ? noOperations : outcome.operations;
+    const output = outcome.type === 'failure' ? undefined : outcome.output;
+    if (operations.length === 0 && (identity === undefined || !mustRemember(code, identity))) {
+      return { type: 'answered', result: withOutput(this.verdict(code, message), output) };
     }
-    const entry = this.entryOf(outcome.operation, identity, zxid);
-    return this.stage(entry, identity, { code: 'OK', message: '', revision: entry.revision, zxid });
+    const entry = this.entryOf(operations, identity === undefined ? undefined : rememberOf(identity, code), zxid);
+    return this.stage(entry, identity, withOutput({ code, message, revision: entry.revision, zxid }, output));
   }
 
   commitStaged(through: Zxid): void {
@@ -150,7 +148,7 @@ export class Tree implements ReplicatedTree {
   apply(entries: readonly Entry[]): void {
     assert(this.staged.size === 0, 'Cannot apply entries: staged ones were neither committed nor dropped');
     for (const entry of entries) {
-      if (entry.zxid > this.applied) this.applyResolved(resolveEntry(entry, this.source));
+      if (entry.zxid > this.applied) this.applyResolved(resolveEntry(entry, this.view));
     }
     this.cutIfFull();
   }
@@ -171,12 +169,24 @@ export class Tree implements ReplicatedTree {
     return this.hub.add(request, watcher);
   }
 
+  recordIn(space: SpaceId, key: Bytes): KeyRecord | undefined {
+    return readCommitted(this.layers, space, key, this.keyText(key));
+  }
+
+  scanSpace(space: SpaceId, from: Bytes, to: Bytes | undefined, visit: (record: KeyRecord) => boolean): void {
+    scanCommitted(this.layers, { space, from, to, at: undefined, keysOnly: false }, visit);
+  }
+
+  onSpaceChange(space: SpaceId, listener: SpaceListener): () => void {
+    return this.spaceListeners.add(space, listener);
+  }
+
   replaceStore(store: TreeStore): void {
     const through = this.current;
     this.flusher.stop();
     this.staged.clear();
     this.layers.store = store;
-    this.arena = new Arena();
+    this.view.reset();
     this.sessions = new SessionTable(this.options, store.sessions(), store.meta.sessionsEvictedThrough);
     this.layers.generations = [new Generation(store.meta.revision)];
     this.frozenBytes = 0;
@@ -184,6 +194,7 @@ export class Tree implements ReplicatedTree {
     this.current = store.meta.revision;
     this.compacted = store.meta.compactedRevision;
     this.flusher = this.createFlusher(store);
+    this.spaceListeners.reset();
     this.hub.reset(through);
   }
 
@@ -212,18 +223,6 @@ export class Tree implements ReplicatedTree {
     return this.layers.generations[0] as Generation;
   }
 
-  /** The state with everything staged, which commands are judged by. */
-  private get stagedRevision(): Revision {
-    return this.staged.size > 0 ? this.staged.revision : this.current;
-  }
-
-  private stagedState(key: Bytes): KeyState | undefined {
-    const text = this.keyText(key);
-    const staged = this.staged.size > 0 ? this.staged.newest(spaces.user, text) : undefined;
-    if (staged !== undefined) return staged.record ?? undefined;
-    return readCommittedState(this.layers, key, text);
-  }
-
   /** The answer to a request that was seen before or may have been; undefined: execute it. */
   private repeated(identity: RequestIdentity): Execution | undefined {
     const { client, request, bornAt } = identity;
@@ -233,7 +232,7 @@ export class Tree implements ReplicatedTree {
     if (remembered === undefined) return undefined;
     if (remembered === 'forgotten') {
       const message = 'Cannot tell whether this request was executed before: its result is no longer remembered';
-      return { type: 'answered', result: this.refusal('OUTCOME_UNKNOWN', message) };
+      return { type: 'answered', result: this.verdict('OUTCOME_UNKNOWN', message) };
     }
     const { code, revision, zxid } = remembered;
     const message = code === 'OK' ? '' : 'An earlier attempt of this request was refused, and that stands';
@@ -242,19 +241,22 @@ export class Tree implements ReplicatedTree {
 
   private stage(entry: Entry, identity: RequestIdentity | undefined, result: CommandResult): Execution {
     if (this.staged.size === 0) this.staged.compactedRevision = this.compacted;
-    this.staged.add(resolveEntry(entry, this.source), identity, result);
+    this.staged.add(resolveEntry(entry, this.view), identity, result);
     return { type: 'staged', entry, result };
   }
 
-  private refusal(code: ErrorCode, message: string): CommandResult {
-    return { code, message, revision: this.stagedRevision, zxid: this.stagedZxid };
+  /** Of a command without effect. */
+  private verdict(code: 'OK' | ErrorCode, message: string): CommandResult {
+    return { code, message, revision: this.view.revision, zxid: this.stagedZxid };
   }
 
-  private entryOf(operation: Operation, identity: RequestIdentity | undefined, zxid: Zxid): Entry {
-    const changesUser = operation.type === 'put' || operation.type === 'delete';
-    const revision = changesUser ? ((this.stagedRevision + 1) as Revision) : this.stagedRevision;
-    if (identity === undefined) return { zxid, revision, operations: [operation] };
-    return { zxid, revision, operations: [operation, rememberOf(identity, 'OK')] };
+  private entryOf(operations: readonly Operation[], remember: Operation | undefined, zxid: Zxid): Entry {
+    const { revision } = this.view;
+    return {
+      zxid,
+      revision: operations.some(changesUserKey) ? ((revision + 1) as Revision) : revision,
+      operations: remember === undefined ? operations : [...operations, remember],
+    };
   }
 
   private applyResolved(resolved: ResolvedEntry): void {
@@ -277,6 +279,8 @@ export class Tree implements ReplicatedTree {
     }
     if (resolved.compactTo !== null && resolved.compactTo > this.compacted) this.compacted = resolved.compactTo;
     if (changesUser) this.notify(resolved);
+    const last = versions[versions.length - 1];
+    if (last !== undefined && last.space !== spaces.user) this.spaceListeners.notify(versions);
     if (resolved.checkpoint) {
       this.freeze(true);
       this.flusher.pump();
@@ -323,6 +327,23 @@ export class Tree implements ReplicatedTree {
     this.layers.generations = this.layers.generations.filter((other) => other !== generation);
   }
 
+  private createView(): StagedView {
+    const tree = this;
+    return new StagedView({
+      layers: this.layers,
+      staged: this.staged,
+      get revision(): Revision {
+        return tree.current;
+      },
+      get compactedRevision(): Revision {
+        return tree.compacted;
+      },
+      get checkpointsPending(): number {
+        return tree.flusher.checkpointsPending;
+      },
+    });
+  }
+
   private createFlusher(store: TreeStore): Flusher {
     const report = this.options.onBackgroundError ?? ignoreResult;
     return new Flusher({
@@ -338,58 +359,24 @@ export class Tree implements ReplicatedTree {
       compactionFailed: report,
     });
   }
-
-  private createView(): CommandView {
-    const tree = this;
-    return {
-      get revision(): Revision {
-        return tree.stagedRevision;
-      },
-      get compactedRevision(): Revision {
-        return tree.staged.size > 0 ? tree.staged.compactedRevision : tree.compacted;
-      },
-      get checkpointPending(): boolean {
-        return tree.staged.hasCheckpoint || tree.flusher.checkpointsPending > 0;
-      },
-      stateOf: (key) => tree.stagedState(key),
-    };
-  }
-
-  private createSource(): ResolveSource {
-    const tree = this;
-    return {
-      get arena(): Arena {
-        return tree.arena;
-      },
-      keyText: this.keyText,
-      keys: (space, from, to, visit) => tree.stagedKeys(space, from, to, visit),
-    };
-  }
-
-  /** Keys of a range in the state with everything staged; in no particular order. */
-  private stagedKeys(space: SpaceId, from: Bytes, to: Bytes, visit: (key: Bytes) => void): void {
-    scanCommitted(this.layers, { space, from, to, at: undefined, keysOnly: true }, (record) => {
-      if (this.staged.newest(space, this.keyText(record.key)) === undefined) visit(record.key);
-      return true;
-    });
-    this.staged.forEach(space, (version) => {
-      const inside = compareBytes(from, version.key) <= 0 && compareBytes(version.key, to) < 0;
-      if (inside && version.record !== null) visit(version.key);
-    });
-  }
 }
 
-/**
- * Whether a failure has to be remembered. The first attempt of a request needs no memory: there is no other that could
- * be executed later. OVERLOADED is no verdict: the same request may be sent again and succeed.
- */
-function mustRemember(code: ErrorCode, identity: RequestIdentity): boolean {
-  return identity.repeated && code !== 'OVERLOADED';
+const noOperations: readonly Operation[] = [];
+const success = { code: 'OK', message: '' } as const;
+
+function withOutput(result: CommandResult, output: CommandOutput | undefined): CommandResult {
+  return output === undefined ? result : { ...result, output };
 }
 
-function rememberOf(identity: RequestIdentity, code: 'OK' | ErrorCode): Operation {
-  const { client, request, acknowledgedBelow } = identity;
-  return { type: 'remember', client, request, acknowledgedBelow, code };
+function changesUserKey(operation: Operation): boolean {
+  switch (operation.type) {
+    case 'put':
+    case 'delete':
+    case 'deleteRange':
+      return operation.space === spaces.user;
+    default:
+      return false;
+  }
 }
 
 /** For callers that do not want to know. */

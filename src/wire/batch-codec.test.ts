@@ -13,7 +13,7 @@ const safe = fc.oneof(
   fc.constantFrom(0, 127, 128, 2 ** 28, 2 ** 31, 2 ** 32, 2 ** 53 - 1),
 );
 const bytes = fc.uint8Array({ maxLength: 300 });
-const space = fc.constantFrom(1, 2);
+const space = fc.constantFrom(1, 2, 4, 5, 6, 7);
 const lease = fc.oneof(fc.constant(0n), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
 
 const operation = fc.oneof(
@@ -119,6 +119,8 @@ describe('batch codec', () => {
     expect(() => decodeBatch(encode({ count: 1, entries: [{ operations: [{}] }] }), sampleFirst)).toThrow(/empty/);
     const local = encode({ count: 1, entries: [{ operations: [{ put: { space: 3 } }] }] });
     expect(() => decodeBatch(local, sampleFirst)).toThrow(/space 3/);
+    const newer = encode({ count: 1, entries: [{ operations: [{ put: { space: 8 } }] }] });
+    expect(() => decodeBatch(newer, sampleFirst)).toThrow(/space 8/);
     const newerCode = encode({ count: 1, entries: [{ operations: [{ remember: { client: 1, code: 99 } }] }] });
     expect(() => decodeBatch(newerCode, sampleFirst)).toThrow(/code 99 is not known/);
     const unknownField = new Uint8Array([...encode({ count: 1, entries: [{}] }), 0x78, 1]);

@@ -10,9 +10,7 @@ import { knownResultCode, resultCodeNumber } from './command-codec.js';
 import { ProtoReader } from './protobuf/proto-reader.js';
 import { bytesFieldSize, varintFieldSize, varintSize } from './protobuf/proto-writer.js';
 import { WireError } from './protobuf/wire-error.js';
-
-/** Spaces that are replicated: user and system. The local space never leaves its node. */
-const replicatedSpaceMax = 2;
+import { replicatedSpace } from './replicated-spaces.js';
 
 /** Field numbers of zabtree.log.Operation. */
 const operationFields: Readonly<Record<Operation['type'], number>> = {
@@ -259,10 +257,10 @@ function readOperation(reader: ProtoReader): Operation {
   return operation;
 }
 
-function toSpace(space: number): SpaceId {
-  if (space < 1 || space > replicatedSpaceMax)
-    throw new WireError(`Cannot decode an operation: space ${space} is not replicated`);
-  return space as SpaceId;
+function toSpace(number: number): SpaceId {
+  const space = replicatedSpace(number);
+  if (space === undefined) throw new WireError(`Cannot decode an operation: space ${number} is not replicated`);
+  return space;
 }
 
 function readPut(reader: ProtoReader): Operation {
