@@ -164,7 +164,7 @@ module.exports = {
       name: 'no-dev-dependency',
       comment: 'What runs in production is a dependency, not a dev dependency.',
       severity: 'error',
-      from: { path: '^src/', pathNot: [isTest, '^src/wire/generated/'] },
+      from: { path: '^src/', pathNot: [isTest, '^src/(wire|api/etcd)/generated/'] },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
     {

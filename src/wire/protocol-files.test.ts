@@ -27,6 +27,28 @@ function hashOf(file: string): string {
   return createHash('sha256').update(described).digest('hex').slice(0, 16);
 }
 
+/** etcd's own API, spoken by clients that are compiled with it: nothing in it may ever mean anything else. */
+const expectedOfEtcd: Readonly<Record<string, string>> = {
+  'auth.proto': '69f6ff4b392014a7',
+  'authpb.proto': '5cc93abb9156d7f5',
+  'cluster.proto': 'd9da0c33e40a6400',
+  'header.proto': '1fe841211b43f88d',
+  'health.proto': '52047cb387839e6e',
+  'kv.proto': 'd4bf0009a7a894b6',
+  'lease.proto': 'ec3301fdb63d70ad',
+  'maintenance.proto': '3b7399f2c1ef1c37',
+  'mvccpb.proto': '9499cedf2d63876c',
+  'v3electionpb.proto': 'a2ae0fe91dc30ab8',
+  'v3lockpb.proto': '758535987cb200e8',
+  'watch.proto': '83ebe4bf6f223ef5',
+};
+
+/** The same for a file of etcd's, with its services; several files share a package. */
+function hashOfEtcd(file: string): string {
+  const described = JSON.stringify(protobuf.loadSync(join(directory, 'etcd', file)).toJSON());
+  return createHash('sha256').update(described).digest('hex').slice(0, 16);
+}
+
 describe('protocol files', () => {
   it('are all listed here', () => {
     expect(
@@ -38,5 +60,13 @@ describe('protocol files', () => {
 
   for (const [file, hash] of Object.entries(expected)) {
     it(`${file} means what it meant`, () => expect(hashOf(file)).toBe(hash));
+  }
+
+  it('of etcd are all listed here', () => {
+    expect(readdirSync(join(directory, 'etcd')).sort()).toEqual(Object.keys(expectedOfEtcd));
+  });
+
+  for (const [file, hash] of Object.entries(expectedOfEtcd)) {
+    it(`etcd/${file} means what it meant`, () => expect(hashOfEtcd(file)).toBe(hash));
   }
 });
