@@ -1,0 +1,52 @@
+// The service Lease: grants, revokes, renews and describes leases. Every one of them goes to the leader as a command, the
+// reading ones too: what remains of a lease only the leader knows.
+
+import type { Bytes } from '../../../shared/bytes.js';
+import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
+import { bigintOf, int64Of, numberOf } from '../codec/int64.js';
+import { headerFields } from '../codec/response-header.js';
+import type { EtcdContext } from '../context.js';
+import { etcdserverpb as pb } from '../generated/messages.js';
+import type { GrpcCall } from '../grpc/grpc-call.js';
+import { type MethodEntries, outputOf, submit, unary } from '../grpc-methods.js';
+
+export function leaseMethods(context: EtcdContext): MethodEntries {
+  return [
+    unary(context, '/etcdserverpb.Lease/LeaseGrant', (call, request) => grant(context, call, request)),
+    unary(context, '/etcdserverpb.Lease/LeaseRevoke', (call, request) => revoke(context, call, request)),
+    unary(context, '/etcdserverpb.Lease/LeaseTimeToLive', (call, request) => timeToLive(context, call, request)),
+  ];
+}
+
+function grant(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const request = decodeMessage(pb.LeaseGrantRequest, bytes);
+  // Less than nothing is raised to the least like nothing.
+  const ttlSeconds = Math.max(0, numberOf(request.TTL));
+  submit(context, call, { type: 'leaseGrant', id: bigintOf(request.ID), ttlSeconds }, (result) => {
+    const { id, ttlSeconds } = outputOf(result, 'leaseGrant');
+    const header = headerFields(context.headers.at(result.revision));
+    return encodeMessage(pb.LeaseGrantResponse, { header, ID: int64Of(id), TTL: int64Of(ttlSeconds) });
+  });
+}
+
+function revoke(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const request = decodeMessage(pb.LeaseRevokeRequest, bytes);
+  submit(context, call, { type: 'leaseRevoke', id: bigintOf(request.ID) }, (result) =>
+    encodeMessage(pb.LeaseRevokeResponse, { header: headerFields(context.headers.at(result.revision)) }),
+  );
+}
+
+function timeToLive(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const request = decodeMessage(pb.LeaseTimeToLiveRequest, bytes);
+  const id = bigintOf(request.ID);
+  submit(context, call, { type: 'leaseTimeToLive', id, wantsKeys: request.keys ?? false }, (result) => {
+    const { ttlSeconds, grantedSeconds, keys } = outputOf(result, 'leaseTimeToLive');
+    return encodeMessage(pb.LeaseTimeToLiveResponse, {
+      header: headerFields(context.headers.at(result.revision)),
+      ID: int64Of(id),
+      TTL: int64Of(ttlSeconds),
+      grantedTTL: int64Of(grantedSeconds),
+      keys: [...keys],
+    });
+  });
+}

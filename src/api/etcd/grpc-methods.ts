@@ -1,0 +1,133 @@
+// How a command becomes a method: whatever is thrown while a message is handled ends the call with etcd's code and text,
+// and a defect is logged. Never decodes or answers anything itself.
+
+import { InvariantError } from '../../shared/assert.js';
+import type { Bytes } from '../../shared/bytes.js';
+import type { ErrorCode } from '../../shared/errors.js';
+import type { Command, CommandOutput, CommandResult } from '../../tree/command.js';
+import type { EtcdContext } from './context.js';
+import { failureOf, failureOfCode } from './errors.js';
+import type { GrpcCall, GrpcMethod, MessageStream } from './grpc/grpc-call.js';
+
+/** What every file of commands gives: its methods by their paths. */
+export type MethodEntries = readonly (readonly [path: string, method: GrpcMethod])[];
+
+export function unary(
+  context: Pick<EtcdContext, 'log'>,
+  path: string,
+  handle: (call: GrpcCall, request: Bytes) => void,
+): readonly [string, GrpcMethod] {
+  const guarded = (call: GrpcCall, request: Bytes): void => {
+    try {
+      handle(call, request);
+    } catch (error) {
+      failCall(context, call, error);
+    }
+  };
+  return [path, { type: 'unary', handle: guarded }];
+}
+
+export function streaming(
+  context: Pick<EtcdContext, 'log'>,
+  path: string,
+  open: (call: GrpcCall) => MessageStream,
+): readonly [string, GrpcMethod] {
+  const guarded = (call: GrpcCall): MessageStream => {
+    try {
+      return new GuardedStream(context, call, open(call));
+    } catch (error) {
+      failCall(context, call, error);
+      return closedStream;
+    }
+  };
+  return [path, { type: 'stream', open: guarded }];
+}
+
+/** Ends the call with what the client is to be told of this failure. */
+export function failCall(context: Pick<EtcdContext, 'log'>, call: GrpcCall, error: unknown): void {
+  const { status, message, isDefect } = failureOf(error);
+  if (isDefect) context.log.error(`Cannot handle ${call.path}: a defect`, { error });
+  call.fail(status, message);
+}
+
+export function failWithCode(call: GrpcCall, code: ErrorCode): void {
+  const { status, message } = failureOfCode(code);
+  call.fail(status, message);
+}
+
+/** Sends the one answer of a unary call. */
+export function answer(call: GrpcCall, response: Bytes): void {
+  call.send(response);
+  call.finish();
+}
+
+/**
+ * Gives the command to the store in the caller's name. A failure ends the call, a success is answered by what `encode`
+ * makes of the result; what that throws ends the call as well, since nobody above is left to see it.
+ */
+export function submit(
+  context: EtcdContext,
+  call: GrpcCall,
+  command: Command,
+  encode: (result: CommandResult) => Bytes,
+): void {
+  const actor = context.actorOf(call);
+  context.service.write(actor === undefined ? { command } : { command, actor }, call.timeoutMs, (result) => {
+    if (call.over) return;
+    if (result.code !== 'OK') {
+      failWithCode(call, result.code);
+      return;
+    }
+    let response: Bytes;
+    try {
+      response = encode(result);
+    } catch (error) {
+      failCall(context, call, error);
+      return;
+    }
+    answer(call, response);
+  });
+}
+
+/** What a command of this kind answered. */
+export function outputOf<Type extends CommandOutput['type']>(
+  result: CommandResult,
+  type: Type,
+): Extract<CommandOutput, { type: Type }> {
+  const { output } = result;
+  if (output?.type !== type) throw new InvariantError(`Expected the output of a ${type}, got ${output?.type}`);
+  return output as Extract<CommandOutput, { type: Type }>;
+}
+
+/** Once a message has failed the call, the messages behind it are for nobody. */
+class GuardedStream implements MessageStream {
+  private readonly context: Pick<EtcdContext, 'log'>;
+  private readonly call: GrpcCall;
+  private readonly stream: MessageStream;
+
+  constructor(context: Pick<EtcdContext, 'log'>, call: GrpcCall, stream: MessageStream) {
+    this.context = context;
+    this.call = call;
+    this.stream = stream;
+  }
+
+  message(message: Bytes): void {
+    if (this.call.over) return;
+    try {
+      this.stream.message(message);
+    } catch (error) {
+      failCall(this.context, this.call, error);
+    }
+  }
+
+  halfClosed(): void {
+    if (this.call.over) return;
+    try {
+      this.stream.halfClosed();
+    } catch (error) {
+      failCall(this.context, this.call, error);
+    }
+  }
+}
+
+const closedStream: MessageStream = { message: () => undefined, halfClosed: () => undefined };

@@ -1,0 +1,37 @@
+// Makes the headers of answers from what this node is and knows: cluster, member, term and revision. Keeps nothing that
+// could grow old but what never changes once it is known.
+
+import type { StoreService } from '../../service/store-service.js';
+import type { EnsembleId } from '../../shared/ids.js';
+import { type HeaderIdentity, headerIdentity, type ResponseHeader } from './codec/response-header.js';
+
+export class ResponseHeaders {
+  private readonly service: StoreService;
+  /** Known once the ensemble has been formed. */
+  private identity: HeaderIdentity | null = null;
+
+  constructor(service: StoreService) {
+    this.service = service;
+  }
+
+  /** For an answer about the state at this revision. */
+  at(revision: number): ResponseHeader {
+    const status = this.service.status();
+    if (this.identity === null) {
+      const identity = headerIdentity(clusterIdOf(status.ensembleId), BigInt(status.id));
+      if (status.ensembleId === null) return { identity, revision, raftTerm: status.epoch };
+      this.identity = identity;
+    }
+    return { identity: this.identity, revision, raftTerm: status.epoch };
+  }
+
+  /** For an answer about the state that this node has applied. */
+  now(): ResponseHeader {
+    return this.at(this.service.revision);
+  }
+}
+
+/** etcd's cluster ids have 64 bits: the first half of the ensemble's id. 0 before there is one. */
+export function clusterIdOf(ensembleId: EnsembleId | null): bigint {
+  return ensembleId === null ? 0n : BigInt(`0x${ensembleId.slice(0, 16)}`);
+}
