@@ -72,18 +72,27 @@ module.exports = {
     },
     {
       name: 'api-imports',
-      comment: 'A front end may import shared, service, config, observability and itself; native also wire.',
+      comment:
+        'A front end may import shared, service, config, observability, what all front ends share (files of src/api itself) and itself; native also wire.',
       severity: 'error',
       from: { path: '^src/api/([^/]+)/', pathNot: isTest },
       to: {
         path: '^src/',
         pathNot: [
           '^src/(shared|service|config|observability)/',
+          '^src/api/[^/]+[.]ts$',
           '^src/api/$1/',
           '^src/wire/',
           '^src/(tree|ensemble|zab)/',
         ],
       },
+    },
+    {
+      name: 'api-shared-imports',
+      comment: 'What all front ends share knows none of them.',
+      severity: 'error',
+      from: { path: '^src/api/[^/]+[.]ts$', pathNot: isTest },
+      to: { path: '^src/', pathNot: ['^src/(shared|config|observability)/', '^src/api/[^/]+[.]ts$'] },
     },
     {
       name: 'api-no-core-at-run-time',

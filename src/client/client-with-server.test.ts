@@ -37,7 +37,7 @@ async function portOf(node: SingleNode): Promise<ClientPort> {
   const log = createLog({ level: 'error', format: 'text' });
   const service = createStoreService(node, { scheduler: node.scheduler, limits: config.limits });
   const port = new ClientPort({ config, log });
-  port.serve(service);
+  port.serve({ service });
   await port.listen();
   cleanups.push(() => port.close());
   return port;

@@ -33,6 +33,8 @@ export const limits = {
   /** Bytes of all large requests that are half there; others wait. Each has to be whole within the time, waiting included. */
   clientArrivalBytesTotalMax: 32 * 2 ** 20,
   requestArrivalTimeoutMs: 30_000,
+  /** The body of an HTTP/1.1 request, bytes: the JSON of the largest request, whose bytes are base64. */
+  httpBodyBytesMax: 3 * 2 ** 20,
   clientConnectionsMax: 10_000,
   /** Connections past clientConnectionsMax that are told so; any more are closed without a word. */
   clientRefusalsMax: 256,

@@ -205,6 +205,7 @@ function limitProblemsOf(limits: Limits): string[] {
   atLeast('peerQueueBytesMax', limits.peerFrameBytesMax, 'one frame');
   atLeast('clientQueueBytesMax', limits.requestFrameBytesMax, 'one frame');
   atLeast('clientArrivalBytesTotalMax', limits.requestFrameBytesMax + envelopeBytes, 'one frame');
+  atLeast('clientArrivalBytesTotalMax', limits.httpBodyBytesMax, 'one body');
   atLeast('logSegmentBytes', limits.batchBytesMax + envelopeBytes, 'one batch');
   atLeast('overlayBytesMax', limits.overlayFlushBytes, 'or nothing would be flushed before writes stop');
   return problems;

@@ -134,7 +134,7 @@ describe('connections', () => {
     await port.listen();
     expect(await exchange(port.boundPort, encodePreface())).toEqual(new Uint8Array(0));
     expect(port.connectionCount).toBe(0);
-    port.serve(bench.service);
+    port.serve({ service: bench.service });
     expect(textOf(await exchange(port.boundPort, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'))).toMatch(/ 200 /);
   });
 

@@ -5,11 +5,15 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { ArrivalBudget } from '../api/arrival-budget.js';
+import { healthzRoute } from '../api/http/commands/healthz.js';
 import { HttpListener, rawResponse } from '../api/http/listener.js';
+import type { HttpRoute } from '../api/http-handler.js';
 import { plainBytes } from '../api/native/byte-stream.js';
 import { NativeListener } from '../api/native/listener.js';
 import { TcpStream } from '../api/native/tcp-stream.js';
 import { WebSocketStream } from '../api/native/websocket-stream.js';
+import { QueueBudget } from '../api/queue-budget.js';
 import type { Limits } from '../config/limits.js';
 import type { Log } from '../observability/log.js';
 import type { StoreService } from '../service/store-service.js';
@@ -22,6 +26,13 @@ export interface ClientPortOptions {
   readonly log: Log;
 }
 
+/** What the port answers with. */
+export interface ClientServices {
+  readonly service: StoreService;
+  /** HTTP/1.1 paths besides the port's own. */
+  readonly routes?: readonly HttpRoute[];
+}
+
 export class ClientPort {
   private readonly address: string;
   private readonly limits: Limits;
@@ -29,11 +40,15 @@ export class ClientPort {
   private frontEnds: { readonly native: NativeListener; readonly http: HttpListener } | null = null;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
+  private readonly budget: QueueBudget;
+  private readonly arrivals: ArrivalBudget;
 
   constructor({ config, log }: ClientPortOptions) {
     this.address = config.listen.request;
     this.limits = config.limits;
     this.log = log;
+    this.budget = new QueueBudget(config.limits.clientQueueBytesTotalMax);
+    this.arrivals = new ArrivalBudget(config.limits.clientArrivalBytesTotalMax);
     this.server = createServer({ noDelay: true }, (socket) => this.admit(socket));
   }
 
@@ -47,18 +62,20 @@ export class ClientPort {
     return this.sockets.size;
   }
 
-  /** Bytes held for native clients, unsent or half received. */
+  /** Bytes held for clients, unsent or half received. */
   get heldBytes(): number {
-    return this.frontEnds?.native.heldBytes ?? 0;
+    return this.budget.heldBytes;
   }
 
-  /** From now on connections are answered by this service. */
-  serve(service: StoreService): void {
-    const { limits, log } = this;
-    const native = new NativeListener({ service, limits, log });
+  /** From now on connections are answered by these. */
+  serve({ service, routes = [] }: ClientServices): void {
+    const { limits, log, budget, arrivals } = this;
+    const shared = { limits, budget, arrivals };
+    const native = new NativeListener({ ...shared, service, log });
     const acceptWebSocket = (socket: WebSocket, carrier: Duplex): void =>
       native.accept(new WebSocketStream(socket, carrier));
-    this.frontEnds = { native, http: new HttpListener({ service, limits, acceptWebSocket }) };
+    const http = new HttpListener({ ...shared, routes: [healthzRoute(service), ...routes], acceptWebSocket });
+    this.frontEnds = { native, http };
   }
 
   /** Rejects with one clear error when the address cannot be had. */

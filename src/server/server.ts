@@ -108,7 +108,9 @@ export async function startServer({ config, log, onHalt, onDamage }: ServerOptio
     bytesPerSecondMax: limits.scrubBytesPerSecondMax,
     log,
   });
-  ports.client.serve(createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound }));
+  ports.client.serve({
+    service: createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound }),
+  });
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();
   const close = async (): Promise<void> => {

@@ -2,9 +2,10 @@
 // that a test opened.
 
 import { connect } from 'node:net';
+import type { HttpRoute } from '../../src/api/http-handler.js';
 import { type Limits, limits } from '../../src/config/limits.js';
 import { createLog } from '../../src/observability/log.js';
-import { ClientPort } from '../../src/server/client-port.js';
+import { ClientPort, type ClientServices } from '../../src/server/client-port.js';
 import { createStoreService } from '../../src/service/service.js';
 import type { StoreService } from '../../src/service/store-service.js';
 import { NativeTestClient } from './native-test-client.js';
@@ -18,17 +19,20 @@ export class ClientPortBench {
   readonly port: ClientPort;
   readonly #closing: (() => void | Promise<void>)[] = [];
 
-  private constructor(overrides: Partial<Limits>) {
+  private constructor(overrides: Partial<Limits>, routes: readonly HttpRoute[]) {
     this.node = new SingleNode();
     const allLimits: Limits = { ...limits, ...overrides };
     this.service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
     const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits };
     this.port = new ClientPort({ config, log: quietLog });
-    this.port.serve(this.service);
+    this.port.serve({ service: this.service, routes });
   }
 
-  static async open(overrides: Partial<Limits> = {}): Promise<ClientPortBench> {
-    const bench = new ClientPortBench(overrides);
+  static async open(
+    overrides: Partial<Limits> = {},
+    { routes = [] }: Pick<ClientServices, 'routes'> = {},
+  ): Promise<ClientPortBench> {
+    const bench = new ClientPortBench(overrides, routes);
     await bench.port.listen();
     return bench;
   }

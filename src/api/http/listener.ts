@@ -1,19 +1,26 @@
-// HTTP/1.1 on the client port: health, and the upgrade to a WebSocket that carries native frames. One request a
-// connection, within a bounded time. It opens no port: the client port hands it sockets.
+// HTTP/1.1 on the client port: routes one request a connection, whole and within its bounds, to whoever answers its path,
+// and upgrades to a WebSocket that carries native frames. It opens no port: the client port hands it sockets.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Limits } from '../../config/limits.js';
-import type { StoreService } from '../../service/store-service.js';
 import { assert } from '../../shared/assert.js';
-import { answerHealth } from './commands/healthz.js';
-import { collectHead, discard, RequestHead } from './request-head.js';
+import type { ArrivalBudget } from '../arrival-budget.js';
+import type { HttpRoute } from '../http-handler.js';
+import type { QueueBudget } from '../queue-budget.js';
+import { HttpExchange, pathOf } from './exchange.js';
+import { collectBody } from './request-body.js';
+import { collectHead, discard, RequestCarrier } from './request-carrier.js';
 
 export interface HttpListenerOptions {
-  readonly service: StoreService;
+  /** Asked in this order. */
+  readonly routes: readonly HttpRoute[];
   readonly limits: Limits;
+  /** Shared with the other front ends. */
+  readonly budget: QueueBudget;
+  readonly arrivals: ArrivalBudget;
   /** Takes a WebSocket that a client opened at `webSocketPath`. */
   readonly acceptWebSocket: (socket: WebSocket, carrier: Duplex) => void;
 }
@@ -33,24 +40,21 @@ export class HttpListener {
   private readonly server: Server;
   /** Made for the first WebSocket: most nodes never see one, and need not load what it takes at their start. */
   private upgrades: Promise<WebSocketServer> | undefined;
-  /** Connections with a request that is not answered or upgraded yet. */
-  private readonly deadlines = new Map<Duplex, NodeJS.Timeout>();
+  /** Connections that were not upgraded, each with the time that its present stage may take; undefined: any. */
+  private readonly deadlines = new Map<Duplex, NodeJS.Timeout | undefined>();
 
   constructor(options: HttpListenerOptions) {
     this.options = options;
     this.server = createServer({ keepAlive: false }, (request, response) => this.answer(request, response));
     this.server.on('upgrade', (request, carrier) => {
-      assert(carrier instanceof RequestHead, 'An upgrade was asked for on a connection that was not accepted here');
+      assert(carrier instanceof RequestCarrier, 'An upgrade was asked for on a connection that was not accepted here');
       this.upgrade(request, carrier);
     });
   }
 
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
-  accept(socket: Socket): void {
-    this.deadlines.set(
-      socket,
-      setTimeout(() => socket.destroy(), this.options.limits.handshakeTimeoutMs),
-    );
+  accept(socket: Socket, commonName?: string): void {
+    this.limitTime(socket, this.options.limits.handshakeTimeoutMs);
     socket.once('close', () => this.settle(socket));
     collectHead(socket, headBytesMax, (head, behind) => {
       if (head === null) {
@@ -58,7 +62,7 @@ export class HttpListener {
         discard(socket);
         return;
       }
-      this.server.emit('connection', new RequestHead(socket, { head, behind }));
+      this.server.emit('connection', new RequestCarrier(socket, { head, behind, commonName }));
     });
   }
 
@@ -68,14 +72,47 @@ export class HttpListener {
   }
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
+    const carrier: unknown = request.socket;
+    assert(carrier instanceof RequestCarrier, 'A request came on a connection that was not accepted here');
+    // The parser may have met a second one in the last piece of the first.
+    if (carrier.requested) return;
+    carrier.requested = true;
     response.setHeader('connection', 'close');
     const path = pathOf(request);
-    if (path === '/healthz') answerHealth(this.options.service, request, response);
-    else if (path === webSocketPath) answerText(response, 426, `${webSocketPath} speaks WebSocket only`);
-    else answerText(response, 404, `Nothing is at ${path}`);
+    const routes = this.options.routes.filter(({ prefix }) => path.startsWith(prefix));
+    if (path === webSocketPath) answerText(response, 426, `${webSocketPath} speaks WebSocket only`);
+    else if (routes.length === 0) answerText(response, 404, `Nothing is at ${path}`);
+    else this.route(request, response, carrier, routes);
   }
 
-  private upgrade(request: IncomingMessage, carrier: RequestHead): void {
+  private route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    carrier: RequestCarrier,
+    routes: readonly HttpRoute[],
+  ): void {
+    const { limits, budget, arrivals } = this.options;
+    const { socket, commonName } = carrier;
+    // The body has a time of its own, and how long an answer may take is for its handler to say.
+    this.limitTime(socket, undefined);
+    const answered = (): void => this.limitTime(socket, limits.requestArrivalTimeoutMs);
+    collectBody(request, carrier, {
+      limits,
+      arrivals,
+      done: (body) => {
+        const exchange = new HttpExchange(request, response, { body, commonName, budget, answered });
+        if (routes.some(({ handle }) => handle(exchange, exchange))) return;
+        answerText(response, 404, `Nothing is at ${exchange.path}`);
+        answered();
+      },
+      refused: (status, text) => {
+        answerText(response, status, text);
+        answered();
+      },
+    });
+  }
+
+  private upgrade(request: IncomingMessage, carrier: RequestCarrier): void {
     const { socket, behind } = carrier;
     carrier.on('error', () => carrier.destroy());
     if (pathOf(request) !== webSocketPath) {
@@ -101,6 +138,12 @@ export class HttpListener {
     }
   }
 
+  private limitTime(socket: Socket, timeoutMs: number | undefined): void {
+    clearTimeout(this.deadlines.get(socket));
+    if (socket.destroyed) return;
+    this.deadlines.set(socket, timeoutMs === undefined ? undefined : setTimeout(() => socket.destroy(), timeoutMs));
+  }
+
   private settle(socket: Duplex): void {
     clearTimeout(this.deadlines.get(socket));
     this.deadlines.delete(socket);
@@ -117,12 +160,6 @@ async function webSocketServer(limits: Limits): Promise<WebSocketServer> {
     maxFragments: messagePiecesMax,
     maxBufferedChunks: messagePiecesMax,
   });
-}
-
-function pathOf(request: IncomingMessage): string {
-  const url = request.url ?? '/';
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
 }
 
 /** Browsers tell the page's origin; other clients send none. */

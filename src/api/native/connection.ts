@@ -12,13 +12,13 @@ import { encodePreface, nativeVersion } from '../../wire/native-framing.js';
 import type { NativeFrame } from '../../wire/native-messages.js';
 import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
 import { WireError } from '../../wire/protobuf/wire-error.js';
-import { Arrival, type ArrivalBudget, smallArrivalBytes } from './arrival-budget.js';
+import { Arrival, type ArrivalBudget, smallArrivalBytes } from '../arrival-budget.js';
+import type { QueueBudget } from '../queue-budget.js';
 import { BroadcastFeed } from './broadcast-feed.js';
 import type { ByteStream, ByteStreamHandler } from './byte-stream.js';
 import { dispatch } from './commands/dispatch.js';
 import { RequestDecoder } from './decoder.js';
 import { failureFrame, okFrame } from './encoder.js';
-import type { QueueBudget } from './queue-budget.js';
 import type { NativeSession, SessionWatch } from './session.js';
 import type { TurnFlush } from './turn-flush.js';
 

@@ -5,15 +5,18 @@ import type { Limits } from '../../config/limits.js';
 import type { Log } from '../../observability/log.js';
 import type { StoreService } from '../../service/store-service.js';
 import { StoreError } from '../../shared/errors.js';
-import { ArrivalBudget } from './arrival-budget.js';
+import type { ArrivalBudget } from '../arrival-budget.js';
+import type { QueueBudget } from '../queue-budget.js';
 import type { ByteStream } from './byte-stream.js';
 import { NativeConnection } from './connection.js';
-import { QueueBudget } from './queue-budget.js';
 import { TurnFlush } from './turn-flush.js';
 
 export interface NativeListenerOptions {
   readonly service: StoreService;
   readonly limits: Limits;
+  /** Shared with the other front ends. */
+  readonly budget: QueueBudget;
+  readonly arrivals: ArrivalBudget;
   readonly log: Log;
 }
 
@@ -21,22 +24,13 @@ export class NativeListener {
   private readonly options: NativeListenerOptions;
   private readonly connections = new Set<NativeConnection>();
   private readonly turns = new TurnFlush();
-  private readonly budget: QueueBudget;
-  private readonly arrivals: ArrivalBudget;
 
   constructor(options: NativeListenerOptions) {
     this.options = options;
-    this.budget = new QueueBudget(options.limits.clientQueueBytesTotalMax);
-    this.arrivals = new ArrivalBudget(options.limits.clientArrivalBytesTotalMax);
   }
 
   get connectionCount(): number {
     return this.connections.size;
-  }
-
-  /** Bytes held for all connections, unsent or half received. */
-  get heldBytes(): number {
-    return this.budget.heldBytes;
   }
 
   /**
@@ -44,13 +38,13 @@ export class NativeListener {
    * that, and the stream is closed.
    */
   accept(stream: ByteStream, options: { readonly first?: Uint8Array; readonly refusal?: StoreError } = {}): void {
-    const { service, limits, log } = this.options;
+    const { service, limits, budget, arrivals, log } = this.options;
     const connection = new NativeConnection(stream, {
       service,
       limits,
       turns: this.turns,
-      budget: this.budget,
-      arrivals: this.arrivals,
+      budget,
+      arrivals,
       log,
       refusal: options.refusal,
       closed: (over) => this.connections.delete(over),

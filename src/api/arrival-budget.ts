@@ -2,7 +2,7 @@
 // it is read, waits for its turn, and has to be there in time: many clients that send the beginnings of requests take a
 // bounded sum of memory for a bounded time, and small requests of others are read as ever.
 
-import { StoreError } from '../../shared/errors.js';
+import { StoreError } from '../shared/errors.js';
 
 /** A request up to this size needs no room of its own. */
 export const smallArrivalBytes = 64 * 2 ** 10;
