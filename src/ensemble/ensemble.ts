@@ -1,14 +1,12 @@
 // One node of one Zab group, put together: the core with its runner, requests, reads, snapshots, links. Here a request
 // finds its way: executed by a leader, forwarded by a follower, parked while there is no leader.
 
-import type { NodeConfig } from '../config/node-config.js';
 import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import { type EnsembleId, formatZxid, groupZero, type ServerId, type Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import { Tree } from '../tree/tree.js';
 import type { DurableState } from '../zab/events.js';
-import type { Role } from '../zab/messages.js';
 import { createZab } from '../zab/zab.js';
 import { boundedLog } from './bounded-log.js';
 import { Broadcasts } from './broadcasts.js';
@@ -17,13 +15,14 @@ import { type CheckpointReport, CheckpointReports } from './checkpoint-reports.j
 import { CoreRunner } from './core-runner.js';
 import { DivergenceWatch } from './divergence-watch.js';
 import type { EnsembleNode, MemberAddresses, NodeStatus } from './ensemble-node.js';
+import type { EnsembleOptions, Standing } from './ensemble-options.js';
 import { Forwarder } from './forwarding.js';
 import { Housekeeping } from './housekeeping.js';
 import { LeaderRequests } from './leader-requests.js';
 import { loadLogTail } from './load-log-tail.js';
 import { memberLog } from './member-log.js';
 import { PeerLinks } from './peer-links.js';
-import type { ElectionNetwork, EnsembleLog, NodeStorage, PeerNetwork, Scheduler } from './ports.js';
+import type { NodeStorage, Scheduler } from './ports.js';
 import { ReadPoints } from './read-points.js';
 import { answer, failure, type PendingRequest } from './request.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
@@ -31,36 +30,8 @@ import { SnapshotSender } from './snapshot-sender.js';
 import { type Route, WriteRouter } from './write-router.js';
 import { ZxidWaiters } from './zxid-waiters.js';
 
-export interface EnsembleOptions {
-  readonly config: NodeConfig;
-  readonly scheduler: Scheduler;
-  readonly electionNetwork: ElectionNetwork;
-  readonly peerNetwork: PeerNetwork;
-  readonly storage: NodeStorage;
-  readonly log: EnsembleLog;
-  /** Seeds the jitter of elections. */
-  readonly seed: number;
-  /** Used if this node is the first leader of a new ensemble: 32 random hexadecimal digits. */
-  readonly newEnsembleId: EnsembleId;
-  /** A key as a string with one character a byte; the server passes a native one. */
-  readonly keyText?: (key: Bytes) => string;
-  /** Safety can no longer be kept: the process must end without another word to anyone. */
-  readonly onHalt: (reason: string) => void;
-  /** Its role, leader or epoch is another, or it serves or does no longer; `status()` says. */
-  readonly onRoleChanged?: () => void;
-  /** This node's tree is not the one that a majority agrees on. It has stopped, and must be rebuilt. Default: onHalt. */
-  readonly onDivergence?: (reason: string) => void;
-}
-
 /** Interval of deadline checks; deadlines are kept to this precision. */
 const sweepMs = 50;
-
-interface Standing {
-  readonly role: Role;
-  readonly epoch: NodeStatus['epoch'];
-  readonly leader: ServerId | null;
-  readonly serving: boolean;
-}
 
 export class Ensemble implements EnsembleNode {
   readonly tree: Tree;
