@@ -73,6 +73,8 @@ export function checkCommand(envelope: CommandEnvelope, limits: RequestLimits): 
     case 'leaseKeepAlive':
     case 'leaseTimeToLive':
       return null;
+    case 'access':
+      return new StoreError('UNSUPPORTED', 'Access control is not changed by a plain write');
     case 'leaseCheckpoint':
     case 'checkpoint':
       return new StoreError('UNSUPPORTED', 'A checkpoint is not a client request: ask for the digest of all members');

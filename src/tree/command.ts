@@ -4,6 +4,7 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
+import type { AccessChange } from './access/access-change.js';
 import type { Transaction, TransactionOutcome } from './transaction.js';
 
 export type Command =
@@ -26,7 +27,9 @@ export type Command =
       readonly type: 'leaseCheckpoint';
       readonly leases: readonly { readonly id: bigint; readonly remainingSeconds: number }[];
     }
-  | { readonly type: 'checkpoint' };
+  | { readonly type: 'checkpoint' }
+  /** A change of users, roles and permissions, or of whether they count. */
+  | { readonly type: 'access'; readonly change: AccessChange };
 
 /** What a command answers beside its result, when it succeeded. */
 export type CommandOutput =
@@ -64,6 +67,7 @@ export interface RequestIdentity {
 
 /** The user that a request is made for, and the state of users and permissions that this was found in. */
 export interface Actor {
+  /** Empty: the client has not said who it is, which is enough while access control is off. */
   readonly user: string;
   /** A change since then fails the request with ACCESS_CHANGED. */
   readonly accessRevision: number;
@@ -72,7 +76,7 @@ export interface Actor {
 export interface CommandEnvelope {
   readonly command: Command;
   readonly identity?: RequestIdentity;
-  /** Absent: the request needs no permission, or access control is off. */
+  /** Absent: the ensemble's own request, which needs no permission. What comes from a client always has one. */
   readonly actor?: Actor;
 }
 

@@ -36,6 +36,7 @@ export function executeCommand(command: Command, view: CommandView): Outcome {
     case 'leaseKeepAlive':
     case 'leaseTimeToLive':
     case 'leaseCheckpoint':
+    case 'access':
       return failure('UNSUPPORTED', `Cannot execute "${command.type}": this version does not know it`);
     default:
       return unreachable(command);

@@ -4,7 +4,8 @@
 import { emptyBytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
-import type { Command, CommandEnvelope, CommandResult, RequestIdentity } from '../tree/command.js';
+import type { Actor, Command, CommandEnvelope, CommandResult, RequestIdentity } from '../tree/command.js';
+import { readAccessChange, writeAccessChange } from './access-codec.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
 import type { ProtoWriter } from './protobuf/proto-writer.js';
 import { WireError } from './protobuf/wire-error.js';
@@ -71,6 +72,8 @@ export function resultCodeOf(number: number): 'OK' | ErrorCode {
   return codesByNumber[number] ?? 'INTERNAL';
 }
 
+const accessField = 12;
+
 function writeCommand(writer: ProtoWriter, command: Command): void {
   switch (command.type) {
     case 'add': {
@@ -105,6 +108,12 @@ function writeCommand(writer: ProtoWriter, command: Command): void {
       writer.endMessage(writer.beginMessage(5));
       return;
     }
+    case 'access': {
+      const mark = writer.beginMessage(accessField);
+      writeAccessChange(writer, command.change);
+      writer.endMessage(mark);
+      return;
+    }
   }
 }
 
@@ -113,8 +122,11 @@ export function writeCommandEnvelope(writer: ProtoWriter, envelope: CommandEnvel
   const mark = writer.beginMessage(1);
   writeCommand(writer, envelope.command);
   writer.endMessage(mark);
-  const identity = envelope.identity;
-  if (identity === undefined) return;
+  if (envelope.identity !== undefined) writeIdentity(writer, envelope.identity);
+  if (envelope.actor !== undefined) writeActor(writer, envelope.actor);
+}
+
+function writeIdentity(writer: ProtoWriter, identity: RequestIdentity): void {
   const identityMark = writer.beginMessage(2);
   writer.varintField(1, identity.client);
   writer.varintField(2, identity.request);
@@ -122,6 +134,13 @@ export function writeCommandEnvelope(writer: ProtoWriter, envelope: CommandEnvel
   writer.varintField(4, identity.bornAt);
   writer.varintField(5, identity.repeated ? 1 : 0);
   writer.endMessage(identityMark);
+}
+
+function writeActor(writer: ProtoWriter, { user, accessRevision }: Actor): void {
+  const mark = writer.beginMessage(3);
+  writer.stringField(1, user);
+  writer.varintField(2, accessRevision);
+  writer.endMessage(mark);
 }
 
 /** Writes the fields of zabtree.command.CommandResult. */
@@ -136,22 +155,37 @@ export function writeCommandResult(writer: ProtoWriter, result: CommandResult): 
 export function readCommandEnvelope(reader: ProtoReader): CommandEnvelope {
   let command: Command | undefined;
   let identity: RequestIdentity | undefined;
+  let actor: Actor | undefined;
   for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
     const outer = reader.enterMessage();
     if (field === 1) command = readCommand(reader);
     else if (field === 2) identity = readIdentity(reader);
+    else if (field === 3) actor = readActor(reader);
     else throw new WireError(`Cannot decode a command envelope: unknown field ${field}`);
     reader.leaveMessage(outer);
   }
   if (command === undefined) throw new WireError('Cannot decode a command envelope: it has no command');
-  return identity === undefined ? { command } : { command, identity };
+  const envelope = identity === undefined ? { command } : { command, identity };
+  return actor === undefined ? envelope : { ...envelope, actor };
+}
+
+function readActor(reader: ProtoReader): Actor {
+  let user = '';
+  let accessRevision = 0;
+  for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
+    if (field === 1) user = reader.string();
+    else if (field === 2) accessRevision = reader.varint();
+    else throw new WireError(`Cannot decode an actor: unknown field ${field}`);
+  }
+  return { user, accessRevision };
 }
 
 function readCommand(reader: ProtoReader): Command {
   const field = reader.nextField();
   if (field === 0) throw new WireError('Cannot decode a command: it is empty');
   const outer = reader.enterMessage();
-  const command = readCommandBody(reader, field);
+  const command: Command =
+    field === accessField ? { type: 'access', change: readAccessChange(reader) } : readCommandBody(reader, field);
   reader.leaveMessage(outer);
   if (reader.nextField() !== 0) throw new WireError('Cannot decode a command: more than one');
   return command;
