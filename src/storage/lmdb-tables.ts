@@ -5,6 +5,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { StoreError } from '../shared/errors.js';
+import type { StoreUsage } from '../tree/store.js';
 import { LookupKeys } from './tree-rows.js';
 
 export type Table = Database<Buffer, Buffer>;
@@ -81,6 +82,38 @@ function requireWholeFile(root: RootDatabase<Buffer, Buffer>, file: string): voi
   if (size >= expected) return;
   void root.close();
   throw new StoreError('CORRUPT', `Cannot open tree "${file}": it has ${size} bytes, expected at least ${expected}`);
+}
+
+/** LMDB's own count of the pages of one table. */
+interface PageCounts {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface EnvironmentCounts extends PageCounts {
+  readonly pageSize: number;
+  readonly entryCount: number;
+  readonly lastPageNumber: number;
+  /** The list of the tables, and that of the pages that may be written to again. */
+  readonly root: PageCounts;
+  readonly free: PageCounts;
+}
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: PageCounts): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
+}
+
+/** LMDB describes itself in these pages. */
+const metaPages = 2;
+
+/** Counts that LMDB keeps; nothing is walked. */
+export function tableUsage({ heads, versions, records, sessions, meta }: LmdbTables): StoreUsage {
+  const counts = heads.getStats() as EnvironmentCounts;
+  let pages = metaPages + pagesOf(counts) + pagesOf(counts.root) + pagesOf(counts.free);
+  for (const table of [versions, records, sessions, meta]) pages += pagesOf(table.getStats() as PageCounts);
+  const { pageSize, lastPageNumber, entryCount } = counts;
+  return { usedBytes: pages * pageSize, fileBytes: (lastPageNumber + 1) * pageSize, keys: entryCount };
 }
 
 /** What LMDB's errors say about its file: MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_INVALID. */

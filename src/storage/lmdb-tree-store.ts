@@ -15,6 +15,7 @@ import type {
   SessionRecord,
   StoreImage,
   StoreRange,
+  StoreUsage,
   TreeMeta,
   TreeStore,
   VersionWrite,
@@ -24,7 +25,7 @@ import { GrowingBuffer } from './growing-buffer.js';
 import { LmdbImage } from './lmdb-image.js';
 import { openMeta, readCompacted, readSessions } from './lmdb-meta.js';
 import { probeTree } from './lmdb-probe.js';
-import { isLmdbDamage, type LmdbTables, openTables } from './lmdb-tables.js';
+import { isLmdbDamage, type LmdbTables, openTables, tableUsage } from './lmdb-tables.js';
 import { readAt, readHistory, readNewest, readState, scan } from './lmdb-tree-reads.js';
 import { LmdbWriterThread } from './lmdb-writer-thread.js';
 import { encodeKeyRecord, encodeSession } from './tree-image.js';
@@ -175,6 +176,16 @@ export class LmdbTreeStore implements OpenedTreeStore {
 
   digest(done: Parameters<TreeStore['digest']>[0]): void {
     this.writer.request({ type: 'digest' }, (error, answer) => done(error, answer?.digest ?? null));
+  }
+
+  hashVersions(through: Revision, done: Parameters<TreeStore['hashVersions']>[1]): void {
+    this.writer.request({ type: 'hashVersions', through }, (error, answer) =>
+      done(error, answer?.versionsHash ?? null),
+    );
+  }
+
+  usage(): StoreUsage {
+    return tableUsage(this.tables);
   }
 
   scrubSlice(from: ScrubPosition | null, done: (error: Error | null, slice: ScrubSlice | null) => void): void {

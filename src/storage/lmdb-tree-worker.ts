@@ -1,11 +1,12 @@
 // Entry point of the writer thread of one LMDB tree: takes requests, carries them out one after the other, answers.
-// Digests run in slices between them. Exits when told to close.
+// Digests and hashes run in slices between them. Exits when told to close.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { LmdbDigest } from './lmdb-digest.js';
 import { scrubTables } from './lmdb-scrub.js';
 import { openTables } from './lmdb-tables.js';
 import { LmdbTreeWriter } from './lmdb-tree-writer.js';
+import { LmdbVersionsHash } from './lmdb-versions-hash.js';
 import type { WriterAnswer, WriterFailure, WriterRequest, WriterSettings } from './lmdb-writer-messages.js';
 
 const port = parentPort;
@@ -21,7 +22,9 @@ function failureOf(error: unknown): WriterFailure {
   return { code: String(code ?? 'INTERNAL'), message: error.message };
 }
 
-function answerOf(request: Exclude<WriterRequest, { type: 'digest' | 'close' }>): Omit<WriterAnswer, 'id' | 'failure'> {
+function answerOf(
+  request: Exclude<WriterRequest, { type: 'digest' | 'hashVersions' | 'close' }>,
+): Omit<WriterAnswer, 'id' | 'failure'> {
   switch (request.type) {
     case 'flush': {
       const { meta, memory, versionBytes, sessions, sessionsEvicted } = request;
@@ -47,7 +50,18 @@ function answerOf(request: Exclude<WriterRequest, { type: 'digest' | 'close' }>)
 function handle(request: WriterRequest): void {
   const { id } = request;
   if (request.type === 'digest') {
-    digest(id);
+    inSlices(id, () => {
+      const running = new LmdbDigest(directory, tables);
+      return { slice: () => answered(running.slice(), (digest) => ({ digest })), close: () => running.close() };
+    });
+    return;
+  }
+  if (request.type === 'hashVersions') {
+    inSlices(id, () => {
+      const running = new LmdbVersionsHash(directory, tables, request.through);
+      const slice = () => answered(running.slice(), (versionsHash) => ({ versionsHash }));
+      return { slice, close: () => running.close() };
+    });
     return;
   }
   if (request.type === 'close') {
@@ -67,21 +81,31 @@ function handle(request: WriterRequest): void {
   else send(answer);
 }
 
+interface Sliced {
+  /** Goes on; the answer when it is done. */
+  slice(): Partial<WriterAnswer> | undefined;
+  close(): void;
+}
+
+function answered<T>(result: T | undefined, answer: (result: T) => Partial<WriterAnswer>) {
+  return result === undefined ? undefined : answer(result);
+}
+
 /** Sees the tables as they are now; goes on in slices so that flushes are not held up. */
-function digest(id: number): void {
-  let running: LmdbDigest;
+function inSlices(id: number, begin: () => Sliced): void {
+  let running: Sliced;
   const slice = (): void => {
     try {
-      const result = running.slice();
-      if (result === undefined) setImmediate(slice);
-      else send({ id, failure: null, digest: result });
+      const answer = running.slice();
+      if (answer === undefined) setImmediate(slice);
+      else send({ ...answer, id, failure: null });
     } catch (error) {
       running.close();
       send({ id, failure: failureOf(error) });
     }
   };
   try {
-    running = new LmdbDigest(directory, tables);
+    running = begin();
     slice();
   } catch (error) {
     send({ id, failure: failureOf(error) });

@@ -1,8 +1,8 @@
 // What the LMDB tree store and its writer thread tell each other. Every request is answered once, in order, except that
-// a digest is answered when it is done while flushes go on.
+// a digest or a hash is answered when it is done while flushes go on.
 
 import type { ClientId, Revision } from '../shared/ids.js';
-import type { StoreDigest, TreeMeta } from '../tree/store.js';
+import type { StoreDigest, TreeMeta, VersionsHash } from '../tree/store.js';
 import type { ScrubPosition, ScrubSlice } from './tree-store-opener.js';
 
 /** How far a slice of compaction came. */
@@ -24,6 +24,7 @@ export type WriterRequest =
     }
   | { readonly type: 'compact'; readonly id: number; readonly revision: Revision; readonly rowsMax: number }
   | { readonly type: 'digest'; readonly id: number }
+  | { readonly type: 'hashVersions'; readonly id: number; readonly through: Revision }
   | { readonly type: 'scrub'; readonly id: number; readonly from: ScrubPosition | null }
   | { readonly type: 'writeImage'; readonly id: number; readonly chunk: Uint8Array }
   | { readonly type: 'finishImage'; readonly id: number }
@@ -43,6 +44,7 @@ export interface WriterAnswer {
   /** finishImage: what the image said, null when it is incomplete. */
   readonly meta?: TreeMeta | null;
   readonly digest?: StoreDigest;
+  readonly versionsHash?: VersionsHash;
   readonly scrubbed?: ScrubSlice;
   /** flush: the memory that came with it. */
   readonly memory?: ArrayBuffer;

@@ -21,7 +21,13 @@ interface Pending {
   readonly judges: boolean;
 }
 
-const judgedRequests: ReadonlySet<WriterRequest['type']> = new Set(['flush', 'compact', 'digest', 'scrub']);
+const judgedRequests: ReadonlySet<WriterRequest['type']> = new Set([
+  'flush',
+  'compact',
+  'digest',
+  'hashVersions',
+  'scrub',
+]);
 
 /** ENOSPC and EDQUOT, as LMDB's binding gives them. */
 const fullDiskErrors = new Set(['28', '122', 'ENOSPC', 'EDQUOT']);

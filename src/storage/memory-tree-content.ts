@@ -4,7 +4,7 @@
 import { type Bytes, compareBytes } from '../shared/bytes.js';
 import { type ClientId, type Revision, revisionFirst, zxidZero } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { FlushBatch, KeyRecord, SessionRecord, TreeMeta, VersionWrite } from '../tree/store.js';
+import type { FlushBatch, KeyRecord, SessionRecord, StoreUsage, TreeMeta, VersionWrite } from '../tree/store.js';
 import type { UserVersion } from './tree-image.js';
 import { userSpace } from './tree-rows.js';
 
@@ -26,6 +26,8 @@ export class MemoryTreeContent {
   readonly sessions = new Map<ClientId, SessionRecord>();
   /** Sorted key texts of a space; dropped when a key comes or goes. */
   private readonly sorted = new Map<SpaceId, string[]>();
+  /** Of all versions of all spaces. */
+  private bytes = 0;
 
   apply(batch: FlushBatch): void {
     const changes = batch.versions.filter((version) => version.space === userSpace);
@@ -35,6 +37,10 @@ export class MemoryTreeContent {
     for (const session of batch.sessions) this.sessions.set(session.client, session);
     for (const client of batch.sessionsEvicted) this.sessions.delete(client);
     this.meta = batch.meta;
+  }
+
+  usage(): StoreUsage {
+    return { usedBytes: this.bytes, fileBytes: this.bytes, keys: this.space(userSpace).size };
   }
 
   get(space: SpaceId, key: Bytes, at: Revision | undefined): KeyRecord | undefined {
@@ -102,18 +108,24 @@ export class MemoryTreeContent {
     if (versions === undefined) {
       if (record === null && space !== userSpace) return;
       this.sorted.delete(space);
+      this.bytes += bytesOf(version);
       keys.set(text, [version]);
     } else if (space === userSpace) {
+      this.bytes += bytesOf(version);
       versions.push(version);
     } else if (record === null) {
+      for (const old of versions) this.bytes -= bytesOf(old);
       this.sorted.delete(space);
       keys.delete(text);
     } else {
+      for (const old of versions) this.bytes -= bytesOf(old);
+      this.bytes += bytesOf(version);
       versions[0] = version;
     }
   }
 
   clearSpace(space: SpaceId): void {
+    for (const versions of this.space(space).values()) for (const old of versions) this.bytes -= bytesOf(old);
     this.spaces.delete(space);
     this.sorted.delete(space);
   }
@@ -126,6 +138,7 @@ export class MemoryTreeContent {
     const kept = versions.filter(
       (version) => version.modRevision > revision || (version === newest && version.record !== null),
     );
+    for (const version of versions) if (!kept.includes(version)) this.bytes -= bytesOf(version);
     if (kept.length > 0) keys.set(text, kept);
     else {
       keys.delete(text);
@@ -150,6 +163,10 @@ export class MemoryTreeContent {
     }
     return texts;
   }
+}
+
+function bytesOf({ key, record }: VersionWrite): number {
+  return key.length + (record?.value.length ?? 0);
 }
 
 function newestAt(versions: readonly VersionWrite[] | undefined, at: Revision | undefined): VersionWrite | undefined {

@@ -14,6 +14,7 @@ import type {
   SessionRecord,
   StoreImage,
   StoreRange,
+  StoreUsage,
   TreeMeta,
   VersionWrite,
 } from '../tree/store.js';
@@ -24,6 +25,7 @@ import { TreeDigest } from './tree-digest.js';
 import { decodeKeyRecord, encodeKeyRecord, ImageDecoder, ImageEncoder, type ImageItem } from './tree-image.js';
 import { localSpace, userSpace } from './tree-rows.js';
 import type { CrashableTreeStoreOpener, OpenedTreeStore, ScrubPosition, ScrubSlice } from './tree-store-opener.js';
+import { RunningVersionsHash } from './versions-hash.js';
 
 const emptyKey: Bytes = new Uint8Array(0);
 
@@ -195,6 +197,19 @@ export class MemoryTreeStore implements OpenedTreeStore {
     }
     const result = { zxid: appliedZxid, revision, digest: digest.finish() };
     this.later(() => done(null, result));
+  }
+
+  hashVersions(through: Revision, done: Parameters<OpenedTreeStore['hashVersions']>[1]): void {
+    const { revision, compactedRevision } = this.content.meta;
+    const end = Math.min(through, revision) as Revision;
+    const running = new RunningVersionsHash();
+    for (const version of this.content.retainedVersions()) if (version.modRevision <= end) running.add(version);
+    const result = { revision: end, compactedRevision, hash: running.finish() };
+    this.later(() => done(null, result));
+  }
+
+  usage(): StoreUsage {
+    return this.content.usage();
   }
 
   writeImage(chunk: Bytes, done: (error: Error | null) => void): void {

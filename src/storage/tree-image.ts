@@ -193,7 +193,8 @@ export function decodeKeyRecord(cursor: ByteCursor): KeyRecord {
   return { key, value, createRevision, modRevision, version, lease };
 }
 
-function encodeVersionItem(buffer: GrowingBuffer, { key, modRevision, record }: UserVersion): void {
+/** The hash over versions hashes exactly these bytes too. */
+export function encodeVersionItem(buffer: GrowingBuffer, { key, modRevision, record }: UserVersion): void {
   buffer.byte(record === null ? 1 : 0);
   if (record !== null) {
     encodeKeyRecord(buffer, record);

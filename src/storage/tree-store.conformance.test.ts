@@ -71,6 +71,15 @@ function digestOf(store: OpenedTreeStore): Promise<string> {
   });
 }
 
+function hashOf(store: OpenedTreeStore, through: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    store.hashVersions(through as Revision, (error, result) => {
+      if (error !== null || result === null) reject(error ?? new Error('no hash'));
+      else resolve(`${result.revision} ${result.compactedRevision} ${result.hash}`);
+    });
+  });
+}
+
 function close(store: OpenedTreeStore): Promise<void> {
   return new Promise((resolve, reject) => store.close((error) => (error ? reject(error) : resolve())));
 }
@@ -301,6 +310,37 @@ for (const [name, createFixture] of [
       ]);
     });
 
+    it('the hash over versions is of those up to its revision, and compaction changes it before its slices have run', async () => {
+      await flush(store, batchOf([put('a', 'one', 2), put('a', 'two', 3, 2, 2), put('b', 'x', 4)], { revision: 4 }));
+      const before = await hashOf(store, 3);
+      expect(before).toMatch(/^3 0 \d+$/);
+      await flush(store, batchOf([put('c', 'y', 5), deletion('b', 6)], { appliedZxid: 2, revision: 6 }));
+      expect(await hashOf(store, 3)).toBe(before);
+      const all = await hashOf(store, 6);
+      expect(all.split(' ')[2]).not.toBe(before.split(' ')[2]);
+      expect(await hashOf(store, 99)).toBe(all);
+      await flush(store, batchOf([], { appliedZxid: 3, revision: 6, compactedRevision: 6 }));
+      const compacted = await hashOf(store, 6);
+      expect(compacted).toMatch(/^6 6 /);
+      expect(compacted.split(' ')[2]).not.toBe(all.split(' ')[2]);
+      await compact(store, 6, 1);
+      expect(await hashOf(store, 6)).toBe(compacted);
+    });
+
+    it('usage grows with what is kept and shrinks when it is compacted', async () => {
+      const value = 'x'.repeat(1000);
+      const versions = Array.from({ length: 500 }, (_, i) => put('a', value, i + 2, 2, i + 1));
+      const empty = store.usage();
+      await flush(store, batchOf([...versions, put('b', 'small', 502)], { revision: 502 }));
+      const full = store.usage();
+      expect(full.keys).toBe(2);
+      expect(full.usedBytes - empty.usedBytes).toBeGreaterThan(500 * 1000);
+      expect(full.fileBytes).toBeGreaterThanOrEqual(full.usedBytes);
+      await flush(store, batchOf([], { appliedZxid: 2, revision: 502, compactedRevision: 502 }));
+      await compact(store, 502, 100);
+      expect(store.usage().usedBytes).toBeLessThan(empty.usedBytes + 200 * 1000);
+    });
+
     it('a large value comes back whole, and an empty one', async () => {
       const large = 'x'.repeat(1.5 * 2 ** 20);
       await flush(store, batchOf([put('a', large, 2), put('b', '', 3)], { revision: 3 }));
@@ -429,6 +469,9 @@ describe('LmdbTreeStore beside MemoryTreeStore', () => {
         expect(history(other, compacted + 1, revision)).toEqual(history(first, compacted + 1, revision));
         expect(other.meta).toEqual(first.meta);
         expect(await digestOf(other)).toBe(await digestOf(first));
+        for (const through of [compacted, revision - 1, revision]) {
+          expect(await hashOf(other, through)).toBe(await hashOf(first, through));
+        }
       }
       for (const store of [...stores, ...copies]) await close(store);
     });

@@ -5,9 +5,10 @@ import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { FrozenState, Generation } from './generation.js';
 import type { DigestResult } from './replicated-tree.js';
-import type { TreeStore } from './store.js';
+import type { TreeStore, VersionsHash } from './store.js';
 
 export type DigestDone = (error: Error | null, result: DigestResult | null) => void;
+export type VersionsHashDone = (error: Error | null, hash: VersionsHash | null) => void;
 type FlushDone = (error: Error | null) => void;
 
 export interface FlusherHost {
@@ -36,6 +37,9 @@ export class Flusher {
   /** Callers of the digest that runs, null while none does, and of the next one. */
   private digestRunning: DigestDone[] | null = null;
   private digestWaiters: DigestDone[] = [];
+  /** The first one runs. */
+  private hashes: { readonly through: Revision; readonly done: VersionsHashDone }[] = [];
+  private compactionWaiters: { readonly revision: Revision; readonly done: FlushDone }[] = [];
   /** Durable in the store and shown by it. */
   flushedZxid: Zxid;
   checkpointsPending = 0;
@@ -84,18 +88,43 @@ export class Flusher {
     if (this.digestRunning === null) this.startDigest();
   }
 
+  /** Hashes the versions of the store as it is, one call after the other. */
+  hashVersions(through: Revision, done: VersionsHashDone): void {
+    if (this.stopped) {
+      this.host.defer(() => done(replaced(), null));
+      return;
+    }
+    this.hashes.push({ through, done });
+    if (this.hashes.length === 1) this.startHash();
+  }
+
+  /** Calls back once the store has removed what compaction up to `revision`, which is flushed, makes removable. */
+  removed(revision: Revision, done: FlushDone): void {
+    if (this.stopped || revision <= this.compactedThrough) {
+      this.host.defer(() => done(this.stopped ? replaced() : null));
+      return;
+    }
+    this.compactionWaiters.push({ revision, done });
+    this.pump();
+  }
+
   /** The store is being replaced: nothing is called back any more but the waiters, with an error. */
   stop(): void {
     this.stopped = true;
-    const error = new StoreError('UNAVAILABLE', 'Cannot finish a flush: a snapshot replaced the tree');
+    const error = replaced();
     const flushes = this.waiters;
     const digests = [...(this.digestRunning ?? []), ...this.digestWaiters];
+    const { hashes, compactionWaiters } = this;
     this.waiters = [];
+    this.hashes = [];
+    this.compactionWaiters = [];
     this.digestRunning = null;
     this.digestWaiters = [];
     this.host.defer(() => {
       for (const waiter of flushes) waiter.done(error);
       for (const done of digests) done(error, null);
+      for (const { done } of hashes) done(error, null);
+      for (const { done } of compactionWaiters) done(error);
     });
   }
 
@@ -146,11 +175,32 @@ export class Flusher {
       if (error !== null) {
         // E.g. a full disk: it is tried again behind the next flush, which may be waiting already.
         this.host.compactionFailed(error);
+        const waiters = this.compactionWaiters;
+        this.compactionWaiters = [];
+        for (const { done } of waiters) done(error);
         if (this.queue.length > 0 || this.waiters.length > 0) this.pump();
         return;
       }
-      if (!more) this.compactedThrough = revision;
+      if (!more) this.compactedTo(revision);
       this.pump();
+    });
+  }
+
+  private compactedTo(revision: Revision): void {
+    this.compactedThrough = revision;
+    const ready = this.compactionWaiters.filter((waiter) => waiter.revision <= revision);
+    this.compactionWaiters = this.compactionWaiters.filter((waiter) => waiter.revision > revision);
+    for (const { done } of ready) done(null);
+  }
+
+  private startHash(): void {
+    const next = this.hashes[0];
+    if (next === undefined) return;
+    this.host.store.hashVersions(next.through, (error, hash) => {
+      if (this.stopped) return;
+      this.hashes.shift();
+      this.startHash();
+      next.done(error, hash);
     });
   }
 
@@ -165,6 +215,10 @@ export class Flusher {
       if (this.digestRunning === null && this.digestWaiters.length > 0) this.startDigest();
     });
   }
+}
+
+function replaced(): StoreError {
+  return new StoreError('UNAVAILABLE', 'Cannot finish a flush: a snapshot replaced the tree');
 }
 
 function frozenState(generation: Generation): FrozenState {

@@ -5,7 +5,7 @@ import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
 import type { Entry, SpaceId } from './delta.js';
-import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
+import type { KeyRecord, TreeStore, VersionsHash, VersionWrite } from './store.js';
 
 /** What came of executing a command on the leader. */
 export type Execution =
@@ -147,6 +147,13 @@ export interface ReplicatedTree {
   readonly flushedZxid: Zxid;
   /** Flushes what is applied, then hashes the store's records. */
   digest(done: (error: Error | null, result: DigestResult | null) => void): void;
+  /**
+   * Flushes what is applied, then hashes the user keys' versions up to `through`, which is applied; one after the other.
+   * Members with the same history and compacted revision have the same hash.
+   */
+  hashVersions(through: Revision, done: (error: Error | null, hash: VersionsHash | null) => void): void;
+  /** Flushes what is applied, and calls back once what compaction made superfluous by now is removed from the store. */
+  reclaim(done: (error: Error | null) => void): void;
   /** The result of the last `checkpoint` entry's digest, kept for `digest --all`. */
   onCheckpoint(listener: (result: DigestResult) => void): void;
 }

@@ -117,6 +117,31 @@ export interface TreeStore {
   image(): StoreImage;
   /** Order-independent-of-layout hash of current records: feeds (space, key, record) in order. Background, in slices. */
   digest(done: (error: Error | null, digest: StoreDigest | null) => void): void;
+  /**
+   * Hash over the retained versions of user keys up to `through`, or up to what is flushed if that is less: the same on
+   * every store with the same compacted revision. Background, in slices.
+   */
+  hashVersions(through: Revision, done: (error: Error | null, hash: VersionsHash | null) => void): void;
+  /** As of the last flush, a few microseconds of work. */
+  usage(): StoreUsage;
+}
+
+/** What a store takes of its disk, bytes. */
+export interface StoreUsage {
+  /** Of what is kept. What was freed and will be written to again does not count. */
+  readonly usedBytes: number;
+  /** Of the file, which does not shrink. */
+  readonly fileBytes: number;
+  /** User keys, those whose deletion is not compacted yet included. */
+  readonly keys: number;
+}
+
+export interface VersionsHash {
+  /** Up to here. */
+  readonly revision: Revision;
+  readonly compactedRevision: Revision;
+  /** 32 bits, unsigned. */
+  readonly hash: number;
 }
 
 /** Hexadecimal hash of the current records of all replicated spaces, with the state that it is of. */

@@ -175,6 +175,58 @@ describe('Tree', () => {
     expect(result.type === 'range' && result.records.map((record) => record.key)).toEqual([bytes('a'), bytes('c')]);
   });
 
+  it('hashVersions() is of what is applied, one after the other, and differs once a version does', () => {
+    execute(set('one'));
+    execute(set('two'));
+    commit();
+    const hashes: string[] = [];
+    const hash = (through: number): void =>
+      tree.hashVersions(through as Revision, (error, result) => {
+        hashes.push(error?.message ?? `${result?.revision} ${result?.hash}`);
+      });
+    for (const through of [2, 3, 3]) hash(through);
+    runTasks();
+    expect(hashes.map((line) => line.split(' ')[0])).toEqual(['2', '3', '3']);
+    expect(hashes[1]).toBe(hashes[2]);
+    expect(hashes[0]?.split(' ')[1]).not.toBe(hashes[1]?.split(' ')[1]);
+  });
+
+  it('reclaim() ends when compaction has left the store, and with an error when it cannot', () => {
+    for (const value of ['one', 'two', 'three']) execute(set(value));
+    execute({ type: 'compact', revision: 4 as Revision });
+    commit();
+    const before = tree.revision;
+    const ends: (string | null)[] = [];
+    const reclaim = (): void => tree.reclaim((error) => ends.push(error?.message ?? null));
+    reclaim();
+    runTasks();
+    expect(ends).toEqual([null]);
+    reclaim();
+    runTasks();
+    expect(ends).toEqual([null, null]);
+    expect(tree.revision).toBe(before);
+    execute(set('four'));
+    execute({ type: 'compact', revision: 5 as Revision });
+    commit();
+    fault = new Error('the disk is on fire');
+    reclaim();
+    runTasks();
+    expect(ends.at(-1)).toBe('the disk is on fire');
+  });
+
+  it('replaceStore() answers hashes and reclaims that are under way', () => {
+    execute(set('one'));
+    execute({ type: 'compact', revision: 2 as Revision });
+    commit();
+    const ends: string[] = [];
+    tree.hashVersions(2 as Revision, (error) => ends.push(`hash: ${error?.message}`));
+    tree.reclaim((error) => ends.push(`reclaim: ${error?.message}`));
+    tree.replaceStore(disk.open('other'));
+    runTasks();
+    const replaced = 'Cannot finish a flush: a snapshot replaced the tree';
+    expect(ends).toEqual([`hash: ${replaced}`, `reclaim: ${replaced}`]);
+  });
+
   it('replaceStore() goes on with the new state, fails waiting flushes and resets watchers', () => {
     const ahead = openTree('other');
     ahead.apply([{ zxid: (zxid + 5) as Zxid, revision: 1 as Revision, operations: [{ type: 'checkpoint' }] }]);

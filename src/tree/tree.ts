@@ -8,7 +8,7 @@ import type { Revision, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandOutput, CommandResult, RequestIdentity } from './command.js';
 import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
 import { executeCommand } from './execute-command.js';
-import { type DigestDone, Flusher } from './flusher.js';
+import { type DigestDone, Flusher, type VersionsHashDone } from './flusher.js';
 import { Generation } from './generation.js';
 import { type KeyText, keyTextOf } from './key-text.js';
 import type {
@@ -210,6 +210,22 @@ export class Tree implements ReplicatedTree {
     flusher.request(this.applied, (error) => {
       if (error !== null) done(error, null);
       else flusher.digest(done);
+    });
+  }
+
+  hashVersions(through: Revision, done: VersionsHashDone): void {
+    const flusher = this.flusher;
+    flusher.request(this.applied, (error) => {
+      if (error !== null) done(error, null);
+      else flusher.hashVersions(through, done);
+    });
+  }
+
+  reclaim(done: (error: Error | null) => void): void {
+    const { flusher, compacted } = this;
+    flusher.request(this.applied, (error) => {
+      if (error !== null) done(error);
+      else flusher.removed(compacted, done);
     });
   }
 
