@@ -10,6 +10,7 @@ const table = {
   wire: ['shared'],
   storage: ['shared', 'wire'],
   transport: ['shared', 'wire'],
+  'etcd-snapshot': ['shared', 'wire/protobuf'],
   ensemble: ['shared', 'zab', 'tree', 'wire', 'config', 'observability'],
   service: ['shared', 'tree', 'ensemble', 'observability'],
   observability: ['shared'],
@@ -22,6 +23,7 @@ const typeRows = {
   wire: ['zab', 'tree'],
   storage: ['zab', 'tree', 'ensemble'],
   transport: ['zab', 'ensemble'],
+  'etcd-snapshot': ['tree'],
 };
 
 const isTest = '[.]test[.]ts$';
