@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { expectEveryCutRefused, expectOnlyWireErrors } from '../../test/support/codec-checks.js';
 import { commandEnvelope, commandResult } from '../../test/support/command-arbitraries.js';
 import { errorCodes } from '../shared/errors.js';
-import type { CommandEnvelope } from '../tree/command.js';
+import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type { Transaction, TransactionOutcome } from '../tree/transaction.js';
 import {
   readCommandEnvelope,
   readCommandResult,
@@ -15,6 +16,7 @@ import {
 import { zabtree } from './generated/protocol.js';
 import { ProtoReader } from './protobuf/proto-reader.js';
 import { ProtoWriter } from './protobuf/proto-writer.js';
+import { transactionDepthMax } from './transaction-codec.js';
 
 function encode(envelope: CommandEnvelope): Uint8Array {
   const writer = new ProtoWriter(16);
@@ -60,10 +62,67 @@ describe('command codec', () => {
   it('readCommandEnvelope() refuses options, commands and identities that it does not understand', () => {
     expect(() => decode(new Uint8Array(0))).toThrow(/no command/);
     expect(() => decode(Uint8Array.of(0x0a, 0))).toThrow(/empty/);
-    expect(() => decode(Uint8Array.of(0x0a, 2, 0x32, 0))).toThrow(/type 6 is not known/);
+    expect(() => decode(Uint8Array.of(0x0a, 2, 0x7a, 0))).toThrow(/type 15 is not known/);
     expect(() => decode(Uint8Array.of(0x0a, 4, 0x0a, 2, 0x18, 1))).toThrow(/unknown field 3/);
     expect(() => decode(Uint8Array.of(0x0a, 4, 0x2a, 0, 0x2a, 0))).toThrow(/more than one/);
     expect(() => decode(Uint8Array.of(0x0a, 2, 0x2a, 0, 0x12, 2, 8, 1))).toThrow(/client or request is 0/);
+  });
+
+  it('transactions and their outcomes are refused past the depth, and transactions past the operations, they may have', () => {
+    const nothing = { compares: [], success: [], failure: [] };
+    const nested = (depth: number): Transaction =>
+      depth === 1 ? nothing : { ...nothing, success: [{ type: 'transaction', transaction: nested(depth - 1) }] };
+    const deep = (depth: number): CommandEnvelope => ({ command: { type: 'transact', transaction: nested(depth) } });
+    expect(decode(encode(deep(transactionDepthMax)))).toEqual(deep(transactionDepthMax));
+    expect(() => decode(encode(deep(transactionDepthMax + 1)))).toThrow(/nests deeper/);
+    const outcome = (depth: number): TransactionOutcome => ({
+      type: 'transaction',
+      succeeded: true,
+      outcomes: depth === 1 ? [] : [outcome(depth - 1)],
+    });
+    const carried = (depth: number): CommandResult => {
+      const result = {
+        code: 'OK',
+        message: '',
+        revision: 1,
+        zxid: 1,
+        output: outcome(depth),
+      } as unknown as CommandResult;
+      const writer = new ProtoWriter(16);
+      writeCommandResult(writer, result);
+      return readCommandResult(new ProtoReader(writer.finish()));
+    };
+    expect(carried(transactionDepthMax).output).toEqual(outcome(transactionDepthMax));
+    expect(() => carried(transactionDepthMax + 1)).toThrow(/nests deeper/);
+    const many: Transaction = {
+      ...nothing,
+      failure: Array.from({ length: 20_000 }, () => ({ type: 'transaction', transaction: nothing }) as const),
+    };
+    expect(() => decode(encode({ command: { type: 'transact', transaction: many } }))).toThrow(/more than/);
+  });
+
+  it('readCommandEnvelope() refuses what it does not understand of a transaction', () => {
+    const refusal = (transaction: zabtree.command.Transaction.$Properties): (() => CommandEnvelope) => {
+      const bytes = Generated.encode({ command: { transact: transaction } }).finish();
+      return () => decode(bytes);
+    };
+    expect(refusal({ compares: [{ version: 1 }] })).toThrow(/keys or its operand/);
+    expect(refusal({ compares: [{ keys: {} }] })).toThrow(/keys or its operand/);
+    expect(
+      refusal({ compares: [{ keys: {}, version: 1, relation: 9 as number as zabtree.command.CompareRelation }] }),
+    ).toThrow(/relation: 9/);
+    expect(refusal({ compares: [{ keys: {}, value: new Uint8Array(0), negative: true }] })).toThrow(/negative/);
+    expect(refusal({ success: [{}] })).toThrow(/empty/);
+    expect(refusal({ success: [{ delete: {} }] })).toThrow(/keys are missing/);
+    expect(refusal({ failure: [{ range: {} }] })).toThrow(/keys are missing/);
+    expect(
+      refusal({ failure: [{ range: { keys: {}, sortTarget: 7 as number as zabtree.command.SortTarget } }] }),
+    ).toThrow(/sort target: 7/);
+  });
+
+  it('readCommandResult() takes an output of a newer kind for none', () => {
+    const bytes = Uint8Array.of(0x2a, 3, 0x7a, 1, 0);
+    expect(readCommandResult(new ProtoReader(bytes))).toEqual({ code: 'OK', message: '', revision: 0, zxid: 0 });
   });
 
   it('readCommandEnvelope() refuses a cut anywhere inside the command', () => {

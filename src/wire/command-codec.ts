@@ -4,11 +4,21 @@
 import { emptyBytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
-import type { Actor, Command, CommandEnvelope, CommandResult, RequestIdentity } from '../tree/command.js';
+import type {
+  Actor,
+  Command,
+  CommandEnvelope,
+  CommandOutput,
+  CommandResult,
+  RequestIdentity,
+} from '../tree/command.js';
 import { readAccessChange, writeAccessChange } from './access-codec.js';
+import { leaseFields, readLeaseCommand, writeLeaseCommand } from './lease-codec.js';
+import { readOutput, writeOutput } from './output-codec.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
 import type { ProtoWriter } from './protobuf/proto-writer.js';
 import { WireError } from './protobuf/wire-error.js';
+import { readTransaction, transactionSizeHint, writeTransaction } from './transaction-codec.js';
 
 /** The numbers of zabtree.command.ResultCode. Never renumber. */
 const codeNumbers: Readonly<Record<CommandResult['code'], number>> = {
@@ -73,6 +83,8 @@ export function resultCodeOf(number: number): 'OK' | ErrorCode {
 }
 
 const accessField = 12;
+/** Field number of zabtree.command.Command. */
+const transactField = 6;
 
 function writeCommand(writer: ProtoWriter, command: Command): void {
   switch (command.type) {
@@ -114,13 +126,22 @@ function writeCommand(writer: ProtoWriter, command: Command): void {
       writer.endMessage(mark);
       return;
     }
+    case 'transact': {
+      const mark = writer.beginMessage(transactField, transactionSizeHint(command.transaction));
+      writeTransaction(writer, command.transaction);
+      writer.endMessage(mark);
+      return;
+    }
+    default:
+      writeLeaseCommand(writer, command);
   }
 }
 
 /** Writes the fields of zabtree.command.CommandEnvelope. */
 export function writeCommandEnvelope(writer: ProtoWriter, envelope: CommandEnvelope): void {
-  const mark = writer.beginMessage(1);
-  writeCommand(writer, envelope.command);
+  const { command } = envelope;
+  const mark = writer.beginMessage(1, command.type === 'transact' ? transactionSizeHint(command.transaction) : 0);
+  writeCommand(writer, command);
   writer.endMessage(mark);
   if (envelope.identity !== undefined) writeIdentity(writer, envelope.identity);
   if (envelope.actor !== undefined) writeActor(writer, envelope.actor);
@@ -149,6 +170,10 @@ export function writeCommandResult(writer: ProtoWriter, result: CommandResult): 
   writer.stringField(2, result.message);
   writer.varintField(3, result.revision);
   writer.varintField(4, result.zxid);
+  if (result.output === undefined) return;
+  const mark = writer.beginMessage(5);
+  writeOutput(writer, result.output);
+  writer.endMessage(mark);
 }
 
 /** Reads up to the end of the reader's current message. */
@@ -192,6 +217,8 @@ function readCommand(reader: ProtoReader): Command {
 }
 
 function readCommandBody(reader: ProtoReader, type: number): Command {
+  if (type === transactField) return { type: 'transact', transaction: readTransaction(reader) };
+  if (type >= leaseFields.leaseGrant && type <= leaseFields.leaseCheckpoint) return readLeaseCommand(reader, type);
   let key = emptyBytes;
   let value = emptyBytes;
   let revision = 0 as Revision;
@@ -245,12 +272,18 @@ export function readCommandResult(reader: ProtoReader): CommandResult {
   let message = '';
   let revision = 0;
   let zxid = 0;
+  let output: CommandOutput | undefined;
   for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
     if (field === 1) code = resultCodeOf(reader.varint());
     else if (field === 2) message = reader.string();
     else if (field === 3) revision = reader.varint();
     else if (field === 4) zxid = reader.varint();
-    else reader.skip();
+    else if (field === 5) {
+      const outer = reader.enterMessage();
+      output = readOutput(reader);
+      reader.leaveMessage(outer);
+    } else reader.skip();
   }
-  return { code, message, revision: revision as Revision, zxid: zxid as Zxid };
+  const result = { code, message, revision: revision as Revision, zxid: zxid as Zxid };
+  return output === undefined ? result : { ...result, output };
 }

@@ -13,7 +13,7 @@ import { describe, expect, it } from 'vitest';
 const directory = fileURLToPath(new URL('../../protocol/', import.meta.url));
 
 const expected: Readonly<Record<string, string>> = {
-  'command.proto': '60fe869a62192b57',
+  'command.proto': '2cf31791fa1dadff',
   'election.proto': '7bb1e0576077a94c',
   'log.proto': 'ca91595accfa3dbd',
   'native.proto': '16750025b904dbf0',

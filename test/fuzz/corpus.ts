@@ -3,9 +3,10 @@
 
 import { errorCodes } from '../../src/shared/errors.js';
 import type { ClientId, EnsembleId, Epoch, GroupId, Revision, ServerId, Zxid } from '../../src/shared/ids.js';
-import type { CommandEnvelope, CommandResult } from '../../src/tree/command.js';
+import type { CommandEnvelope, CommandOutput, CommandResult } from '../../src/tree/command.js';
 import type { Operation } from '../../src/tree/delta.js';
 import type { SessionRecord } from '../../src/tree/store.js';
+import type { RangeSelection, Transaction, TransactionOperation } from '../../src/tree/transaction.js';
 import { encodeBatch } from '../../src/wire/batch-codec.js';
 import { encodeBulkMessage } from '../../src/wire/bulk-codec.js';
 import type { BulkMessage } from '../../src/wire/bulk-messages.js';
@@ -55,6 +56,47 @@ const identity = {
   repeated: true,
 };
 
+const lease = 2n ** 62n + 5n;
+const oneKey = { from: key, to: undefined, single: true };
+const selection: RangeSelection = {
+  from: key,
+  to: value,
+  single: false,
+  at: revision,
+  limit: 300,
+  sortTarget: 'mod',
+  descending: true,
+  keysOnly: true,
+  countOnly: true,
+  minModRevision: revision,
+  maxModRevision: revision,
+  minCreateRevision: revision,
+  maxCreateRevision: revision,
+};
+const put: TransactionOperation = {
+  type: 'put',
+  key,
+  value,
+  lease,
+  ignoreValue: true,
+  ignoreLease: true,
+  wantsPrevious: true,
+};
+const inner: Transaction = {
+  compares: [{ keys: oneKey, relation: 'less', target: 'value', operand: value }],
+  success: [put, { type: 'delete', keys: selection, wantsPrevious: true }],
+  failure: [{ type: 'range', selection }],
+};
+const transaction: Transaction = {
+  compares: [
+    { keys: oneKey, relation: 'equal', target: 'version', operand: 0 },
+    { keys: selection, relation: 'greater', target: 'mod', operand: -3 },
+    { keys: oneKey, relation: 'notEqual', target: 'lease', operand: lease },
+  ],
+  success: [{ type: 'transaction', transaction: inner }],
+  failure: [put],
+};
+
 const envelopes: readonly CommandEnvelope[] = [
   { command: { type: 'add', key, value } },
   { command: { type: 'set', key, value: nothing }, identity },
@@ -63,10 +105,38 @@ const envelopes: readonly CommandEnvelope[] = [
   { command: { type: 'delete', key, expectedRevision: 0 as Revision } },
   { command: { type: 'compact', revision } },
   { command: { type: 'checkpoint' } },
+  { command: { type: 'transact', transaction }, identity },
+  { command: { type: 'leaseGrant', id: lease, ttlSeconds: 60 } },
+  { command: { type: 'leaseRevoke', id: lease } },
+  { command: { type: 'leaseKeepAlive', id: lease } },
+  { command: { type: 'leaseTimeToLive', id: lease, wantsKeys: true } },
+  { command: { type: 'leaseCheckpoint', leases: [{ id: lease, remainingSeconds: 7 }] } },
+];
+
+const previous: KeyRecord = { key, value, createRevision: revision, modRevision: revision, version: 3, lease };
+const outputs: readonly CommandOutput[] = [
+  {
+    type: 'transaction',
+    succeeded: true,
+    outcomes: [
+      { type: 'put', previous },
+      { type: 'put', previous: undefined },
+      { type: 'delete', deleted: 2, previous: [previous, previous] },
+      {
+        type: 'transaction',
+        succeeded: false,
+        outcomes: [{ type: 'range', records: [previous], count: 300, more: true }],
+      },
+    ],
+  },
+  { type: 'leaseGrant', id: lease, ttlSeconds: 60 },
+  { type: 'leaseKeepAlive', id: lease, ttlSeconds: 0 },
+  { type: 'leaseTimeToLive', id: lease, ttlSeconds: -1, grantedSeconds: 60, keys: [key, value] },
 ];
 
 const results: readonly CommandResult[] = [
   { code: 'OK', message: '', revision, zxid },
+  ...outputs.map((output): CommandResult => ({ code: 'OK', message: '', revision, zxid, output })),
   ...errorCodes.map(
     (code): CommandResult => ({ code, message: 'schlüssel', revision: 1 as Revision, zxid: 0 as Zxid }),
   ),
@@ -125,7 +195,7 @@ export const handshakes = [
 
 const operations: readonly Operation[] = [
   { type: 'put', space: 1, key, value, createRevision: revision, version: 3, lease: -1n },
-  { type: 'put', space: 2, key, value: nothing, createRevision: 0 as Revision, version: 0, lease: 0n },
+  { type: 'put', space: 7, key, value: nothing, createRevision: 0 as Revision, version: 0, lease: 0n },
   { type: 'delete', space: 1, key },
   { type: 'deleteRange', space: 1, from: key, to: value },
   { type: 'compactTo', revision },
@@ -189,7 +259,7 @@ export const treeParts = { meta, record, session } as const;
 
 const bulkMessageValues: readonly BulkMessage[] = [
   { type: 'forward', items: envelopes.map((envelope, index) => ({ id: index, timeoutMs: 5_000, envelope })) },
-  { type: 'forwardResult', items: results.slice(0, 4).map((result, index) => ({ id: index, result })) },
+  { type: 'forwardResult', items: results.slice(0, 7).map((result, index) => ({ id: index, result })) },
   { type: 'readPoint', id: safeMax },
   { type: 'readPointResult', id: 1, code: 'NO_QUORUM', zxid: 0 as Zxid },
   { type: 'snapshotRequest' },

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { errorCodes } from '../../src/shared/errors.js';
 import type { CommandEnvelope, CommandResult } from '../../src/tree/command.js';
+import { arbitraryLeaseCommand, arbitraryOutput, arbitraryTransaction } from './transaction-arbitraries.js';
 
 const safe = fc.oneof(fc.maxSafeNat(), fc.nat(300));
 const positive = safe.map((value) => value || 1);
@@ -17,6 +18,8 @@ const command = fc.oneof(
   fc.record({ type: fc.constant('delete'), key: bytes, expectedRevision: safe }, { requiredKeys: ['type', 'key'] }),
   fc.record({ type: fc.constant('compact'), revision: safe }),
   fc.record({ type: fc.constant('checkpoint') }),
+  fc.record({ type: fc.constant('transact'), transaction: arbitraryTransaction }),
+  arbitraryLeaseCommand,
 );
 
 export const commandEnvelope = fc.record(
@@ -33,9 +36,13 @@ export const commandEnvelope = fc.record(
   { requiredKeys: ['command'] },
 ) as fc.Arbitrary<unknown> as fc.Arbitrary<CommandEnvelope>;
 
-export const commandResult = fc.record({
-  code: fc.constantFrom('OK', ...errorCodes),
-  message: fc.string({ unit: 'grapheme' }),
-  revision: safe,
-  zxid: safe,
-}) as fc.Arbitrary<unknown> as fc.Arbitrary<CommandResult>;
+export const commandResult = fc.record(
+  {
+    code: fc.constantFrom('OK', ...errorCodes),
+    message: fc.string({ unit: 'grapheme' }),
+    revision: safe,
+    zxid: safe,
+    output: arbitraryOutput,
+  },
+  { requiredKeys: ['code', 'message', 'revision', 'zxid'] },
+) as fc.Arbitrary<unknown> as fc.Arbitrary<CommandResult>;

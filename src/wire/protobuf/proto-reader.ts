@@ -63,6 +63,12 @@ export class ProtoReader {
     throw new WireError('Cannot decode a message: varint longer than 10 bytes');
   }
 
+  /** A signed number that was written small when it is near 0 (sint64). */
+  zigzag(): number {
+    const encoded = this.varint();
+    return encoded % 2 === 0 ? encoded / 2 : -(encoded + 1) / 2;
+  }
+
   /** Eight bytes, little-endian, as a signed number. */
   sfixed64(): bigint {
     this.expect(wireTypeFixed64);

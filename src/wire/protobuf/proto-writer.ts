@@ -6,6 +6,7 @@ import type { Bytes } from '../../shared/bytes.js';
 import { utf8Encode } from './utf8.js';
 
 const wireTypeVarint = 0;
+const wireTypeFixed64 = 1;
 const wireTypeBytes = 2;
 const varintHigh = 2 ** 28;
 const byteSpan = 128;
@@ -112,6 +113,24 @@ export class ProtoWriter {
       rest >>= 7n;
     }
     this.bytes[this.position++] = Number(rest);
+  }
+
+  /** A number of either sign up to 2^52, small when it is near 0 (sint64). */
+  zigzagField(field: number, value: number): void {
+    this.varintField(field, value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  /** A 64-bit number of either sign in eight bytes (sfixed64): for random ids. */
+  sfixed64Field(field: number, value: bigint): void {
+    if (value !== 0n) this.presentSfixed64Field(field, value);
+  }
+
+  /** Written even when 0: a member of a oneof. */
+  presentSfixed64Field(field: number, value: bigint): void {
+    this.varint(field * 8 + wireTypeFixed64);
+    this.reserve(8);
+    new DataView(this.bytes.buffer, this.bytes.byteOffset + this.position, 8).setBigInt64(0, value, true);
+    this.position += 8;
   }
 
   bytesField(field: number, value: Bytes): void {
