@@ -67,6 +67,20 @@ export const limits = {
   scrubBytesPerSecondMax: 4 * 2 ** 20,
   /** One chunk of a snapshot on the wire, bytes. */
   snapshotChunkBytes: 256 * 2 ** 10,
+  /** Rows of users, roles and permissions, bytes: every node keeps them in memory, one change may touch them all. */
+  accessBytesMax: 2 * 2 ** 20,
+  /** Name of a user or a role, bytes. */
+  accessNameBytesMax: 256,
+  /** Key ranges of merged permissions that are kept for all users together; more are merged anew when they are needed. */
+  accessRangesKeptMax: 100_000,
+  /** A token that is not used for this long is no longer accepted. */
+  accessTokenTtlMs: 300_000,
+  /** Tokens whose use is remembered; one that is forgotten counts from when it was issued. */
+  accessTokensKeptMax: 10_000,
+  passwordBytesMax: 1 * 2 ** 10,
+  /** Passwords hashed at the same time, and waiting for it: hashing shares its threads with the disk. */
+  passwordHashesAtOnceMax: 2,
+  passwordHashesWaitingMax: 1_000,
   rangeBytesMax: 1 * 2 ** 20,
   rangeRecordsMax: 10_000,
 } as const;

@@ -66,6 +66,8 @@ describe('Housekeeping', () => {
       overlayFlushVersions: 10,
       historyRowsMax: 100,
       compactVersionsMax: 2,
+      accessBytesMax: 100_000,
+      accessRangesKeptMax: 100,
       defer,
     });
     housekeeping = new Housekeeping({

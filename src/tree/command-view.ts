@@ -2,6 +2,7 @@
 
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
+import type { ChangedAccess } from './access/tree-access.js';
 import type { SpaceId } from './delta.js';
 import type { KeyRecord, KeyState } from './store.js';
 import type { ScanRange } from './tree-view.js';
@@ -11,6 +12,7 @@ export interface CommandView {
   readonly compactedRevision: Revision;
   /** A checkpoint is staged, or its digest is not done yet. */
   readonly checkpointPending: boolean;
+  readonly access: ChangedAccess;
   /** The newest version of a user's key; undefined when it does not exist. Half the work of `recordIn`. */
   stateOf(key: Bytes): KeyState | undefined;
   /** The newest record of a key of any space. */

@@ -33,6 +33,8 @@ class Pair {
       overlayFlushVersions: 5,
       historyRowsMax: 3,
       compactVersionsMax: 2,
+      accessBytesMax: 100_000,
+      accessRangesKeptMax: 100,
       defer: (task) => this.defer(task),
       ...options,
     };

@@ -5,6 +5,7 @@ import { assert, unreachable } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
+import { type AccessChange, executeAccessChange } from './access/access-change.js';
 import type { Command, CommandOutput } from './command.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
@@ -36,11 +37,24 @@ export function executeCommand(command: Command, view: CommandView): Outcome {
     case 'leaseKeepAlive':
     case 'leaseTimeToLive':
     case 'leaseCheckpoint':
-    case 'access':
       return failure('UNSUPPORTED', `Cannot execute "${command.type}": this version does not know it`);
+    case 'access':
+      return changeAccess(command.change, view);
     default:
       return unreachable(command);
   }
+}
+
+function changeAccess(change: AccessChange, { access, revision }: CommandView): Outcome {
+  const outcome = executeAccessChange(change, access.stagedView, access.bytesMax);
+  if (outcome.type === 'failure') return outcome;
+  const operations = outcome.rows.map(
+    ({ key, value }): Operation =>
+      value === null
+        ? { type: 'delete', space: spaces.access, key }
+        : { type: 'put', space: spaces.access, key, value, createRevision: revision, version: 1, lease: 0n },
+  );
+  return { type: 'effect', operations };
 }
 
 function add(command: { readonly key: Bytes; readonly value: Bytes }, view: CommandView): Outcome {

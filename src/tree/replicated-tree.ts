@@ -3,6 +3,7 @@
 
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
+import type { AppliedAccess } from './access/tree-access.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
 import type { Entry, SpaceId } from './delta.js';
 import type { KeyRecord, TreeStore, VersionsHash, VersionWrite } from './store.js';
@@ -105,6 +106,8 @@ export interface ReplicatedTree {
   readonly flushDue: boolean;
   /** Last zxid staged, or applied when nothing is staged. */
   readonly stagedZxid: Zxid;
+  /** Users, roles and permissions as applied; `onSpaceChange` tells of changes. */
+  readonly access: AppliedAccess;
 
   /** Leader: executes against staged state, to become entry `zxid` if it has an effect. */
   execute(envelope: CommandEnvelope, zxid: Zxid): Execution;

@@ -4,6 +4,7 @@
 import type { Bytes } from '../shared/bytes.js';
 import { compareBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
+import type { ChangedAccess } from './access/tree-access.js';
 import { Arena } from './arena.js';
 import type { CommandView } from './command-view.js';
 import { type SpaceId, spaces } from './delta.js';
@@ -17,6 +18,7 @@ import { type Layers, readCommitted, readCommittedState, type ScanRange, scanCom
 export interface StagedViewHost {
   readonly layers: Layers;
   readonly staged: StagedLayer;
+  readonly access: ChangedAccess;
   /** Of the committed state. */
   readonly revision: Revision;
   readonly compactedRevision: Revision;
@@ -25,12 +27,14 @@ export interface StagedViewHost {
 
 export class StagedView implements CommandView, ResolveSource {
   readonly keyText: KeyText;
+  readonly access: ChangedAccess;
   arena = new Arena();
   private readonly host: StagedViewHost;
 
   constructor(host: StagedViewHost) {
     this.host = host;
     this.keyText = host.layers.keyText;
+    this.access = host.access;
   }
 
   get revision(): Revision {

@@ -61,6 +61,8 @@ class Node {
       overlayFlushVersions: 5,
       historyRowsMax: 3,
       compactVersionsMax: 2,
+      accessBytesMax: 100_000,
+      accessRangesKeptMax: 100,
       defer: (task) => this.scheduler.defer(task),
       ...options,
     });

@@ -31,6 +31,8 @@ function openTree(directory: string): Tree {
     overlayFlushVersions: 100,
     historyRowsMax: 100,
     compactVersionsMax: 100,
+    accessBytesMax: 100_000,
+    accessRangesKeptMax: 100,
     defer: (task) => void tasks.push(task),
   });
 }

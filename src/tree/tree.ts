@@ -5,6 +5,7 @@ import { assert } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
+import { TreeAccess, type TreeAccessLimits } from './access/tree-access.js';
 import type { CommandEnvelope, CommandOutput, CommandResult, RequestIdentity } from './command.js';
 import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
 import { executeCommand } from './execute-command.js';
@@ -32,7 +33,7 @@ import { type ChangesResult, readChanges, readRange } from './tree-reads.js';
 import { readCommitted, scanCommitted } from './tree-view.js';
 import { WatchHub } from './watch-hub.js';
 
-export interface TreeOptions extends SessionLimits {
+export interface TreeOptions extends SessionLimits, TreeAccessLimits {
   /**
    * A generation is cut, and a flush due, when it holds this many bytes or this many versions. LMDB keeps every page that
    * a flush touches in memory, up to one a version, so that the second bounds its memory whatever the keys.
@@ -52,6 +53,7 @@ export interface TreeOptions extends SessionLimits {
 }
 
 export class Tree implements ReplicatedTree {
+  readonly access: TreeAccess;
   private readonly options: TreeOptions;
   private readonly keyText: KeyText;
   private readonly hub: WatchHub;
@@ -77,6 +79,7 @@ export class Tree implements ReplicatedTree {
     this.current = store.meta.revision;
     this.compacted = store.meta.compactedRevision;
     this.flusher = this.createFlusher(store);
+    this.access = new TreeAccess(store, options);
     this.view = this.createView();
   }
 
@@ -118,7 +121,8 @@ export class Tree implements ReplicatedTree {
       const repeat = this.repeated(identity);
       if (repeat !== undefined) return repeat;
     }
-    const outcome = executeCommand(envelope.command, this.view);
+    // After the look for a repeat: what was once told stays true, whatever the client may do by now.
+    const outcome = this.access.refusalOf(envelope, this.view) ?? executeCommand(envelope.command, this.view);
     const verdict = outcome.type === 'failure' ? outcome : success;
     const { code, message } = verdict;
     const operations = outcome.type === 'failure' ? noOperations : outcome.operations;
@@ -135,12 +139,14 @@ export class Tree implements ReplicatedTree {
       const resolved = this.staged.take(through);
       if (resolved === undefined) break;
       this.applyResolved(resolved);
+      this.access.onCommitted(resolved.versions);
     }
     this.cutIfFull();
   }
 
   dropStaged(): void {
     this.staged.clear();
+    this.access.onDropped();
   }
 
   // ---- every node ----
@@ -194,6 +200,7 @@ export class Tree implements ReplicatedTree {
     this.current = store.meta.revision;
     this.compacted = store.meta.compactedRevision;
     this.flusher = this.createFlusher(store);
+    this.access.load(store);
     this.spaceListeners.reset();
     this.hub.reset(through);
   }
@@ -257,7 +264,9 @@ export class Tree implements ReplicatedTree {
 
   private stage(entry: Entry, identity: RequestIdentity | undefined, result: CommandResult): Execution {
     if (this.staged.size === 0) this.staged.compactedRevision = this.compacted;
-    this.staged.add(resolveEntry(entry, this.view), identity, result);
+    const resolved = resolveEntry(entry, this.view);
+    this.staged.add(resolved, identity, result);
+    this.access.onStaged(resolved.versions);
     return { type: 'staged', entry, result };
   }
 
@@ -296,7 +305,10 @@ export class Tree implements ReplicatedTree {
     if (resolved.compactTo !== null && resolved.compactTo > this.compacted) this.compacted = resolved.compactTo;
     if (changesUser) this.notify(resolved);
     const last = versions[versions.length - 1];
-    if (last !== undefined && last.space !== spaces.user) this.spaceListeners.notify(versions);
+    if (last !== undefined && last.space !== spaces.user) {
+      this.access.onApplied(versions);
+      this.spaceListeners.notify(versions);
+    }
     if (resolved.checkpoint) {
       this.freeze(true);
       this.flusher.pump();
@@ -348,6 +360,7 @@ export class Tree implements ReplicatedTree {
     return new StagedView({
       layers: this.layers,
       staged: this.staged,
+      access: this.access,
       get revision(): Revision {
         return tree.current;
       },

@@ -80,6 +80,7 @@ export class AccessState implements AccessView {
 
   private take(key: Bytes, value: Bytes | null): void {
     const row = rowOf(key);
+    if (row === undefined) return;
     const bytes = value === null ? 0 : key.length + value.length;
     if (row.type === 'settings') {
       this.settings = value === null ? firstSettings : decodeSettings(value);
@@ -183,6 +184,7 @@ export class StagedAccess implements AccessView {
 
   private take(key: Bytes, value: Bytes | null): void {
     const row = rowOf(key);
+    if (row === undefined) return;
     const bytes = value === null ? 0 : key.length + value.length;
     if (row.type === 'settings') {
       this.stagedSettings = { record: value === null ? firstSettings : decodeSettings(value), bytes };

@@ -2,7 +2,7 @@
 // either state. Costs an entry that changes no such row one comparison.
 
 import { emptyBytes } from '../../shared/bytes.js';
-import type { Actor, Command } from '../command.js';
+import type { CommandEnvelope } from '../command.js';
 import { spaces } from '../delta.js';
 import type { TreeStore, VersionWrite } from '../store.js';
 import { AccessJudge, type Refusal } from './access-judge.js';
@@ -16,7 +16,19 @@ export interface TreeAccessLimits {
   readonly accessRangesKeptMax: number;
 }
 
-export class TreeAccess {
+/** As applied. */
+export interface AppliedAccess {
+  readonly applied: AccessView;
+  readonly judge: AccessJudge;
+}
+
+/** As a change of it is judged. */
+export interface ChangedAccess {
+  readonly stagedView: AccessView;
+  readonly bytesMax: number;
+}
+
+export class TreeAccess implements AppliedAccess, ChangedAccess {
   readonly bytesMax: number;
   readonly applied = new AccessState();
   private readonly staged = new StagedAccess(this.applied);
@@ -40,8 +52,9 @@ export class TreeAccess {
     return this.staged.empty ? this.applied : this.staged;
   }
 
-  /** Why a command may not be executed for this actor; undefined: it may. */
-  refusalOf(command: Command, actor: Actor, state: CheckedState): Refusal | undefined {
+  /** Why a command may not be executed for its actor; undefined: it may. */
+  refusalOf({ command, actor }: CommandEnvelope, state: CheckedState): Refusal | undefined {
+    if (actor === undefined) return undefined;
     return commandRefusal(command, actor, this.staged.empty ? this.appliedJudge : this.stagedJudge, state);
   }
 
