@@ -13,6 +13,7 @@ import type { Scheduler } from './ports.js';
 import type { ReadPoints } from './read-points.js';
 import { failure } from './request.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
+import { SnapshotRequests } from './snapshot-requests.js';
 import type { SnapshotSender } from './snapshot-sender.js';
 
 export interface BulkDeskParts {
@@ -39,13 +40,11 @@ export interface BulkDeskParts {
 export class BulkDesk {
   private readonly parts: BulkDeskParts;
   private readonly forwardResults = new Map<number, ForwardResults>();
-  /** Snapshots that the core wants sent, until the follower has asked for them. */
-  private readonly snapshotsDue = new Map<ServerId, (installed: Zxid) => void>();
-  /** Bulk links on which a follower has asked for one. */
-  private readonly snapshotsAsked = new Set<number>();
+  private readonly snapshots: SnapshotRequests;
 
   constructor(parts: BulkDeskParts) {
     this.parts = parts;
+    this.snapshots = new SnapshotRequests(parts.snapshotSender, parts.links);
   }
 
   opened(peer: ServerId, link: number): void {
@@ -57,21 +56,17 @@ export class BulkDesk {
 
   closed(peer: ServerId, link: number): void {
     this.forwardResults.delete(link);
-    this.parts.snapshotSender.cancel(link);
-    if (this.snapshotsAsked.delete(link)) this.snapshotsDue.delete(peer);
+    this.snapshots.closed(peer, link);
     this.parts.snapshotReceiver.bulkClosed(peer);
   }
 
   leadershipLost(): void {
-    for (const link of this.snapshotsAsked) this.parts.snapshotSender.cancel(link);
-    this.snapshotsAsked.clear();
-    this.snapshotsDue.clear();
+    this.snapshots.leadershipLost();
   }
 
   /** The core wants a snapshot sent; the transfer begins when the follower has asked for it, in whichever order. */
   snapshotDue(peer: ServerId, done: (installed: Zxid) => void): void {
-    this.snapshotsDue.set(peer, done);
-    this.startSnapshot(peer);
+    this.snapshots.wanted(peer, done);
   }
 
   received(peer: ServerId, link: number, message: BulkMessage): void {
@@ -90,14 +85,13 @@ export class BulkDesk {
         readPoints.leaderAnswered(message.id, message.code === 'OK' ? message.zxid : null);
         return;
       case 'snapshotRequest':
-        this.snapshotsAsked.add(link);
-        this.startSnapshot(peer);
+        this.snapshots.asked(peer, link);
         return;
       case 'snapshotCredit':
         snapshotSender.credit(link, message.chunks);
         return;
       case 'snapshotInstalled':
-        this.snapshotsAsked.delete(link);
+        this.snapshots.installed(link);
         snapshotSender.installed(link, message.zxid);
         return;
       case 'snapshotBegin':
@@ -141,14 +135,6 @@ export class BulkDesk {
     if (requestAddr !== undefined) requestAddresses.set(peer, requestAddr);
     const items = [...requestAddresses].map(([server, address]) => ({ server, requestAddr: address }));
     links.sendToAllBulk({ type: 'memberAddresses', items }, null);
-  }
-
-  private startSnapshot(peer: ServerId): void {
-    const link = this.parts.links.bulkLinkOf(peer);
-    const done = this.snapshotsDue.get(peer);
-    if (link === undefined || done === undefined || !this.snapshotsAsked.has(link)) return;
-    this.snapshotsDue.delete(peer);
-    this.parts.snapshotSender.start(link, done);
   }
 
   private forwarded(link: number, items: Extract<BulkMessage, { readonly type: 'forward' }>['items']): void {

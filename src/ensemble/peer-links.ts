@@ -150,14 +150,18 @@ export class PeerLinks {
   /** Something on a bulk link cannot go on: the quorum connection of that peer ends too, and it synchronizes again. */
   dropPeerOfBulk(bulkLink: number, reason: string): void {
     const peer = this.connections.get(bulkLink)?.peer;
-    if (peer === undefined) return;
+    if (peer !== undefined && !this.dropQuorumOf(peer, reason)) this.closed(bulkLink, reason, true);
+  }
+
+  /** Closes the peer's quorum connection; false when there is none. */
+  dropQuorumOf(peer: ServerId, reason: string): boolean {
     for (const connection of this.connections.values()) {
       if (connection.peer === peer && connection.channel === 'quorum') {
         this.abandon(connection.link, reason);
-        return;
+        return true;
       }
     }
-    this.closed(bulkLink, reason, true);
+    return false;
   }
 
   bulkLinkOf(peer: ServerId): number | undefined {
