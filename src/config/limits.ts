@@ -18,6 +18,8 @@ export const limits = {
   batchesInFlightMax: 4,
   /** Commands waiting for the leader's prepare. */
   prepareQueueMax: 16384,
+  /** Bytes of what was read for answers that wait for their commit; past it commands wait. */
+  answersHeldBytesMax: 32 * 2 ** 20,
   /** Committed and not flushed, bytes: a flush is cut at the first, writes wait past the second. */
   overlayFlushBytes: 16 * 2 ** 20,
   overlayBytesMax: 64 * 2 ** 20,

@@ -1,18 +1,81 @@
-// How much a command adds to a batch, before it is executed: a batch is cut by this, and a frame takes any such batch.
+// How much a command adds to a batch, before it is executed, and how much its answer holds: batches are cut by this, and a
+// frame takes any such batch.
 
-import type { CommandEnvelope } from '../tree/command.js';
+import type { CommandEnvelope, CommandOutput } from '../tree/command.js';
+import type { Entry } from '../tree/delta.js';
+import type { KeyRecord } from '../tree/store.js';
+import type { OperationOutcome, Transaction } from '../tree/transaction.js';
 
-/** Rough bytes of an entry around its key and value. */
-const entryOverheadBytes = 64;
+/** Rough bytes of an entry, an operation or a record around its key and value. */
+const overheadBytes = 64;
 
 export function commandBytes({ command }: CommandEnvelope): number {
   switch (command.type) {
     case 'add':
     case 'set':
-      return command.key.length + command.value.length + entryOverheadBytes;
+      return command.key.length + command.value.length + overheadBytes;
     case 'delete':
-      return command.key.length + entryOverheadBytes;
+      return command.key.length + overheadBytes;
+    case 'transact':
+      return transactionBytes(command.transaction);
+    case 'leaseCheckpoint':
+      return (command.leases.length + 1) * overheadBytes;
     default:
-      return entryOverheadBytes;
+      return overheadBytes;
   }
+}
+
+function transactionBytes({ compares, success, failure }: Transaction): number {
+  let bytes = overheadBytes;
+  for (const { keys, ...condition } of compares) {
+    bytes += keys.from.length + (keys.to?.length ?? 0) + overheadBytes;
+    if (condition.target === 'value') bytes += condition.operand.length;
+  }
+  for (const operations of [success, failure]) {
+    for (const operation of operations) {
+      if (operation.type === 'put') bytes += operation.key.length + operation.value.length + overheadBytes;
+      else if (operation.type === 'transaction') bytes += transactionBytes(operation.transaction);
+      else {
+        const { from, to } = operation.type === 'delete' ? operation.keys : operation.selection;
+        bytes += from.length + (to?.length ?? 0) + overheadBytes;
+      }
+    }
+  }
+  return bytes;
+}
+
+/** What a command came to: it may be more than it said, as when a transaction keeps a value that is there. */
+export function entryBytes({ operations }: Entry): number {
+  let bytes = 0;
+  for (const operation of operations) {
+    bytes += overheadBytes;
+    if (operation.type === 'put') bytes += operation.key.length + operation.value.length;
+    else if (operation.type === 'delete') bytes += operation.key.length;
+    else if (operation.type === 'deleteRange') bytes += operation.from.length + operation.to.length;
+  }
+  return bytes;
+}
+
+export function outputBytes(output: CommandOutput | undefined): number {
+  if (output === undefined) return 0;
+  if (output.type === 'transaction') return outcomeBytes(output);
+  if (output.type !== 'leaseTimeToLive') return overheadBytes;
+  return output.keys.reduce((bytes, key) => bytes + key.length + overheadBytes, overheadBytes);
+}
+
+function outcomeBytes(outcome: OperationOutcome): number {
+  switch (outcome.type) {
+    case 'put':
+      return overheadBytes + (outcome.previous === undefined ? 0 : recordBytes(outcome.previous));
+    case 'delete':
+      return outcome.previous.reduce((bytes, record) => bytes + recordBytes(record), overheadBytes);
+    case 'range':
+      return outcome.records.reduce((bytes, record) => bytes + recordBytes(record), overheadBytes);
+    case 'transaction':
+      return outcome.outcomes.reduce((bytes, inner) => bytes + outcomeBytes(inner), overheadBytes);
+  }
+}
+
+function recordBytes({ key, value }: KeyRecord): number {
+  return key.length + value.length + overheadBytes;
 }

@@ -4,6 +4,7 @@
 import { Fifo } from '../shared/fifo.js';
 import type { Zxid } from '../shared/ids.js';
 import type { CommandResult } from '../tree/command.js';
+import { outputBytes } from './command-bytes.js';
 import { answer, failure, type PendingRequest } from './request.js';
 
 export interface UnconfirmedAnswer {
@@ -18,12 +19,15 @@ export interface UnconfirmedAnswer {
 export class ConfirmedAnswers {
   private waiting = new Fifo<UnconfirmedAnswer>();
   private lastConfirmed = 0;
+  /** Of the outputs that wait here. */
+  bytes = 0;
 
   get length(): number {
     return this.waiting.length;
   }
 
   add(unconfirmed: UnconfirmedAnswer): void {
+    this.bytes += outputBytes(unconfirmed.result.output);
     this.waiting.push(unconfirmed);
   }
 
@@ -32,6 +36,7 @@ export class ConfirmedAnswers {
     for (let first = this.waiting.peek(); first !== undefined; first = this.waiting.peek()) {
       if (first.zxid > applied || first.confirmation > this.lastConfirmed) return;
       this.waiting.shift();
+      this.bytes -= outputBytes(first.result.output);
       answer(first.request, first.result);
     }
   }
@@ -45,6 +50,7 @@ export class ConfirmedAnswers {
   leadershipLost(): void {
     const { waiting } = this;
     this.waiting = new Fifo();
+    this.bytes = 0;
     for (const unconfirmed of waiting) fail(unconfirmed, 'leadership was lost before the answer was confirmed');
   }
 

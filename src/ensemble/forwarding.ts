@@ -5,6 +5,7 @@ import type { Limits } from '../config/limits.js';
 import { Fifo } from '../shared/fifo.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { BulkMessage } from '../wire/bulk-messages.js';
+import { commandBytes, outputBytes } from './command-bytes.js';
 import { answer, failure, type PendingRequest } from './request.js';
 
 export interface ForwarderHost {
@@ -94,8 +95,7 @@ export class Forwarder {
       const id = this.nextId++;
       this.outstanding.set(id, request);
       items.push({ id, timeoutMs: Math.max(1, Math.ceil(request.deadlineMs - nowMs)), envelope: request.envelope });
-      const { command } = request.envelope;
-      if (command.type === 'add' || command.type === 'set') bytes += command.key.length + command.value.length;
+      bytes += commandBytes(request.envelope);
       if (items.length < itemsMax && bytes < this.limits.batchBytesMax) continue;
       this.host.sendToLeader({ type: 'forward', items });
       items = [];
@@ -105,15 +105,19 @@ export class Forwarder {
   }
 }
 
-/** The leader's side of one follower's connection: gathers results of a turn into one frame. */
+/** Outputs in one frame, bytes, unless a single one has more. */
+const resultBytesMax = 4 * 2 ** 20;
+
+/** The leader's side of one follower's connection: gathers results of a turn into one frame, or more if they are large. */
 export class ForwardResults {
   private items: { id: number; result: CommandResult }[] = [];
+  private bytes = 0;
+  private scheduled = false;
   private readonly send: (message: BulkMessage) => void;
   private readonly defer: (task: () => void) => void;
   private readonly sendTask = (): void => {
-    const { items } = this;
-    this.items = [];
-    this.send({ type: 'forwardResult', items });
+    this.scheduled = false;
+    this.flush();
   };
 
   constructor(send: (message: BulkMessage) => void, defer: (task: () => void) => void) {
@@ -123,6 +127,20 @@ export class ForwardResults {
 
   add(id: number, result: CommandResult): void {
     this.items.push({ id, result });
-    if (this.items.length === 1) this.defer(this.sendTask);
+    this.bytes += outputBytes(result.output);
+    if (this.bytes >= resultBytesMax) {
+      this.flush();
+    } else if (!this.scheduled) {
+      this.scheduled = true;
+      this.defer(this.sendTask);
+    }
+  }
+
+  private flush(): void {
+    const { items } = this;
+    if (items.length === 0) return;
+    this.items = [];
+    this.bytes = 0;
+    this.send({ type: 'forwardResult', items });
   }
 }

@@ -9,7 +9,7 @@ import type { Entry } from '../tree/delta.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import { encodeBatch } from '../wire/batch-codec.js';
 import type { Batch } from '../zab/messages.js';
-import { commandBytes } from './command-bytes.js';
+import { commandBytes, entryBytes, outputBytes } from './command-bytes.js';
 import { ConfirmedAnswers } from './confirmed-answers.js';
 import { answer, failure, type PendingRequest } from './request.js';
 
@@ -40,6 +40,8 @@ export class LeaderRequests {
   private queue = new Fifo<PendingRequest>();
   private staged = new Fifo<Staged>();
   private readonly unconfirmed = new ConfirmedAnswers();
+  /** Of the outputs of what is staged. */
+  private stagedOutputBytes = 0;
   private scheduled = false;
   private readonly prepareTask = (): void => {
     this.scheduled = false;
@@ -82,6 +84,7 @@ export class LeaderRequests {
   applied(applied: Zxid): void {
     for (let first = this.staged.peek(); first !== undefined && first.zxid <= applied; first = this.staged.peek()) {
       this.staged.shift();
+      this.stagedOutputBytes -= outputBytes(first.result.output);
       answer(first.request, first.result);
     }
     this.unconfirmed.applied(applied);
@@ -90,6 +93,7 @@ export class LeaderRequests {
 
   leadershipConfirmed(request: number): void {
     this.unconfirmed.confirmed(request, this.host.tree.appliedZxid);
+    this.schedule();
   }
 
   /** Leadership is lost: what was executed may or may not happen, what was not executed will not. */
@@ -97,6 +101,7 @@ export class LeaderRequests {
     const { queue, staged } = this;
     this.queue = new Fifo();
     this.staged = new Fifo();
+    this.stagedOutputBytes = 0;
     for (const { request } of staged)
       answer(request, failure('OUTCOME_UNKNOWN', 'leadership was lost before the write was committed'));
     this.unconfirmed.leadershipLost();
@@ -133,12 +138,23 @@ export class LeaderRequests {
       if (first === null || this.host.batchesInFlight() >= this.limits.batchesInFlightMax) return;
       // Back-pressure of the flush: commands wait in the bounded queue until a flush has ended.
       if (this.host.tree.overlayBytes >= this.limits.overlayBytesMax) return;
+      if (this.holdsEnough()) return;
       const entries = this.execute(first);
       this.unconfirmed.applied(this.host.tree.appliedZxid);
       if (entries.length === 0) continue;
       const last = (first + entries.length - 1) as Zxid;
       this.host.propose({ first, last, body: encodeBatch(first, entries) });
     }
+  }
+
+  /** Answers that read much wait for their commit or confirmation: the next commands wait for them. */
+  private holdsEnough(): boolean {
+    return this.stagedOutputBytes + this.unconfirmed.bytes >= this.limits.answersHeldBytesMax;
+  }
+
+  private pushStaged(staged: Staged): void {
+    this.stagedOutputBytes += outputBytes(staged.result.output);
+    this.staged.push(staged);
   }
 
   /** Executes from the queue until a batch is full; entries are consecutive from `first`. */
@@ -148,7 +164,7 @@ export class LeaderRequests {
     let bytes = 0;
     let confirmation = 0;
     let next = first as number;
-    while (entries.length < this.limits.batchEntriesMax) {
+    while (entries.length < this.limits.batchEntriesMax && !this.holdsEnough()) {
       const request = this.queue.peek();
       if (request === undefined) break;
       // A checkpoint ends a flush where it stands, and a flush must end where a batch does: it goes alone.
@@ -162,14 +178,14 @@ export class LeaderRequests {
       const execution = tree.execute(request.envelope, next as Zxid);
       if (execution.type === 'staged') {
         entries.push(execution.entry);
-        this.staged.push({ zxid: next as Zxid, request, result: execution.result });
+        this.pushStaged({ zxid: next as Zxid, request, result: execution.result });
         next++;
-        bytes += size;
+        bytes += Math.max(size, entryBytes(execution.entry));
         if (alone) break;
       } else if (execution.type === 'joined') {
         const last = this.staged.peekLast();
         const zxid = last !== undefined && last.zxid > execution.zxid ? last.zxid : execution.zxid;
-        this.staged.push({ zxid, request, result: execution.result });
+        this.pushStaged({ zxid, request, result: execution.result });
       } else {
         if (confirmation === 0) confirmation = this.host.requestConfirmation();
         this.unconfirmed.add({ zxid: tree.stagedZxid, request, result: execution.result, confirmation });

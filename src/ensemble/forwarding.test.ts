@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { limits } from '../config/limits.js';
+import { type Revision, zxidZero } from '../shared/ids.js';
+import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type { KeyRecord } from '../tree/store.js';
+import type { BulkMessage } from '../wire/bulk-messages.js';
+import { Forwarder, ForwardResults } from './forwarding.js';
+import type { PendingRequest } from './request.js';
+
+const revision = 2 as Revision;
+
+function resultOf(valueBytes: number): CommandResult {
+  const record: KeyRecord = {
+    key: new Uint8Array(1),
+    value: new Uint8Array(valueBytes),
+    createRevision: revision,
+    modRevision: revision,
+    version: 1,
+    lease: 0n,
+  };
+  const outcomes = [{ type: 'range', records: [record], count: 1, more: false }] as const;
+  const output = { type: 'transaction', succeeded: true, outcomes } as const;
+  return { code: 'OK', message: '', revision, zxid: zxidZero, output };
+}
+
+function framesOf(sent: readonly BulkMessage[]): number[][] {
+  return sent.map((message) =>
+    message.type === 'forward' || message.type === 'forwardResult' ? message.items.map(({ id }) => id) : [],
+  );
+}
+
+describe('ForwardResults', () => {
+  it('shares a frame between the results of a turn, and begins another behind much output', () => {
+    const sent: BulkMessage[] = [];
+    const tasks: (() => void)[] = [];
+    const results = new ForwardResults(
+      (message) => void sent.push(message),
+      (task) => void tasks.push(task),
+    );
+    const turn = (): void => {
+      for (const task of tasks.splice(0)) task();
+    };
+    for (const id of [1, 2, 3]) results.add(id, resultOf(10));
+    turn();
+    for (const id of [4, 5, 6]) results.add(id, resultOf(2.5 * 2 ** 20));
+    turn();
+    results.add(7, resultOf(5 * 2 ** 20));
+    turn();
+    results.add(8, resultOf(1));
+    turn();
+    expect(framesOf(sent)).toEqual([[1, 2, 3], [4, 5], [6], [7], [8]]);
+  });
+});
+
+describe('Forwarder', () => {
+  it('cuts a frame by the bytes of every kind of command, transactions included', () => {
+    const sent: BulkMessage[] = [];
+    let task: () => void = () => undefined;
+    const forwarder = new Forwarder(
+      {
+        sendToLeader: (message) => void sent.push(message),
+        whenApplied: () => undefined,
+        nowMs: () => 0,
+        defer: (next) => {
+          task = next;
+        },
+      },
+      { ...limits, batchBytesMax: 1_000 },
+    );
+    const put = {
+      type: 'put',
+      key: new Uint8Array(1),
+      value: new Uint8Array(600),
+      lease: 0n,
+      ignoreValue: false,
+      ignoreLease: false,
+      wantsPrevious: false,
+    } as const;
+    const nested = { compares: [], success: [], failure: [put] };
+    const envelopes: CommandEnvelope[] = [
+      { command: { type: 'transact', transaction: { compares: [], success: [put], failure: [] } } },
+      {
+        command: {
+          type: 'transact',
+          transaction: { compares: [], success: [], failure: [{ type: 'transaction', transaction: nested }] },
+        },
+      },
+      { command: { type: 'set', key: put.key, value: put.value } },
+      { command: { type: 'delete', key: new Uint8Array(1_000) } },
+    ];
+    for (const envelope of envelopes) {
+      const request: PendingRequest = { envelope, deadlineMs: 1_000, done: () => undefined, answered: false };
+      forwarder.submit(request);
+    }
+    task();
+    expect(framesOf(sent)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+});
