@@ -48,6 +48,12 @@ export const limits = {
   /** Unsent bytes on a peer link at which it counts as drained again. */
   peerQueueLowBytes: 1 * 2 ** 20,
   requestsInFlightPerConnectionMax: 8_192,
+  /** gRPC calls of all connections, and those among them that wait for room with their bytes unread. */
+  grpcCallsMax: 50_000,
+  grpcCallsWaitingMax: 1_024,
+  /** Unsent bytes of one gRPC call past which its method waits, and of all calls of a connection, which share them. */
+  grpcStreamQueueBytesMax: 1 * 2 ** 20,
+  grpcConnectionQueueBytesMax: 16 * 2 ** 20,
   watchesPerConnectionMax: 20_000,
   /** Unsent bytes on a client connection past which its watches wait and go on from history. */
   watchQueueBytesMax: 1 * 2 ** 20,

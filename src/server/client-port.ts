@@ -1,4 +1,4 @@
-// The one port for clients: looks at the first byte of a connection and hands it to the front end that speaks that
+// The one port for clients: looks at the first bytes of a connection and hands it to the front end that speaks that
 // protocol. Connections are counted here, and those that never say a byte are closed here. It can be had before there is
 // a service: until `serve`, whoever connects is sent away and tries the next member.
 
@@ -6,6 +6,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { ArrivalBudget } from '../api/arrival-budget.js';
+import type { GrpcMethods } from '../api/etcd/grpc/grpc-call.js';
+import { beginsHttp2, GrpcListener, goAwayBytes } from '../api/etcd/grpc/grpc-listener.js';
 import { healthzRoute } from '../api/http/commands/healthz.js';
 import { HttpListener, rawResponse } from '../api/http/listener.js';
 import type { HttpRoute } from '../api/http-handler.js';
@@ -26,9 +28,17 @@ export interface ClientPortOptions {
   readonly log: Log;
 }
 
+interface FrontEnds {
+  readonly native: NativeListener;
+  readonly http: HttpListener;
+  readonly grpc: GrpcListener;
+}
+
 /** What the port answers with. */
 export interface ClientServices {
   readonly service: StoreService;
+  /** gRPC methods, over HTTP/2. */
+  readonly methods?: GrpcMethods;
   /** HTTP/1.1 paths besides the port's own. */
   readonly routes?: readonly HttpRoute[];
 }
@@ -37,7 +47,7 @@ export class ClientPort {
   private readonly address: string;
   private readonly limits: Limits;
   private readonly log: Log;
-  private frontEnds: { readonly native: NativeListener; readonly http: HttpListener } | null = null;
+  private frontEnds: FrontEnds | null = null;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private readonly budget: QueueBudget;
@@ -62,20 +72,25 @@ export class ClientPort {
     return this.sockets.size;
   }
 
+  /** gRPC calls that are under way. */
+  get callCount(): number {
+    return this.frontEnds?.grpc.callCount ?? 0;
+  }
+
   /** Bytes held for clients, unsent or half received. */
   get heldBytes(): number {
     return this.budget.heldBytes;
   }
 
   /** From now on connections are answered by these. */
-  serve({ service, routes = [] }: ClientServices): void {
+  serve({ service, methods = new Map(), routes = [] }: ClientServices): void {
     const { limits, log, budget, arrivals } = this;
     const shared = { limits, budget, arrivals };
     const native = new NativeListener({ ...shared, service, log });
     const acceptWebSocket = (socket: WebSocket, carrier: Duplex): void =>
       native.accept(new WebSocketStream(socket, carrier));
     const http = new HttpListener({ ...shared, routes: [healthzRoute(service), ...routes], acceptWebSocket });
-    this.frontEnds = { native, http };
+    this.frontEnds = { native, http, grpc: new GrpcListener({ ...shared, methods }) };
   }
 
   /** Rejects with one clear error when the address cannot be had. */
@@ -99,15 +114,19 @@ export class ClientPort {
   close(): Promise<void> {
     this.frontEnds?.native.close();
     this.frontEnds?.http.close();
+    this.frontEnds?.grpc.close();
     return new Promise((resolve) => {
-      const forced = setTimeout(() => {
-        for (const socket of this.sockets) socket.destroy();
-      }, closeGraceMs);
+      const forced = setTimeout(() => this.closeConnections(), closeGraceMs);
       this.server.close(() => {
         clearTimeout(forced);
         resolve();
       });
     });
+  }
+
+  /** Cuts every client off, now. */
+  closeConnections(): void {
+    for (const socket of this.sockets) socket.destroy();
   }
 
   private admit(socket: Socket): void {
@@ -123,15 +142,25 @@ export class ClientPort {
     socket.on('error', () => socket.destroy());
     const silence = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(silence));
-    socket.once('data', (first: Buffer) => {
+    let first: Buffer = Buffer.alloc(0);
+    const onData = (chunk: Buffer): void => {
+      first = first.length === 0 ? chunk : Buffer.concat([first, chunk]);
+      const http2 = beginsHttp2(first);
+      if (http2 === undefined) return;
+      socket.off('data', onData);
       clearTimeout(silence);
-      this.route(socket, first, crowded);
-    });
+      this.route(socket, first, { http2, crowded });
+    };
+    socket.on('data', onData);
   }
 
-  private route(socket: Socket, first: Buffer, crowded: boolean): void {
+  private route(
+    socket: Socket,
+    first: Buffer,
+    { http2, crowded }: { readonly http2: boolean; readonly crowded: boolean },
+  ): void {
     if (this.frontEnds === null) return;
-    const { native, http } = this.frontEnds;
+    const { native, http, grpc } = this.frontEnds;
     const byte = first[0] ?? 0;
     if (byte === prefaceFirstByte) {
       const begun = plainBytes(first);
@@ -139,13 +168,19 @@ export class ClientPort {
     } else if (!isLetter(byte)) {
       socket.destroy();
     } else if (crowded) {
+      const { message } = this.crowdedError();
       socket.setTimeout(this.limits.handshakeTimeoutMs, () => socket.destroy());
-      socket.end(rawResponse(503, this.crowdedError().message));
+      socket.end(http2 ? goAwayBytes(message) : rawResponse(503, message));
     } else {
       socket.pause();
       socket.unshift(first);
-      http.accept(socket);
-      socket.resume();
+      if (http2) {
+        socket.setKeepAlive(true, keepAliveMs);
+        grpc.accept(socket);
+      } else {
+        http.accept(socket);
+        socket.resume();
+      }
     }
   }
 
@@ -157,6 +192,9 @@ export class ClientPort {
 
 /** Clients that do not go by themselves are cut off after this. */
 const closeGraceMs = 1_000;
+
+/** A gRPC connection may be silent for hours: a client that vanished without a word is noticed by probes after so long. */
+const keepAliveMs = 30_000;
 
 /** HTTP methods begin with an ASCII letter, and so will other text protocols. */
 function isLetter(byte: number): boolean {

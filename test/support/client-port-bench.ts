@@ -2,7 +2,6 @@
 // that a test opened.
 
 import { connect } from 'node:net';
-import type { HttpRoute } from '../../src/api/http-handler.js';
 import { type Limits, limits } from '../../src/config/limits.js';
 import { createLog } from '../../src/observability/log.js';
 import { ClientPort, type ClientServices } from '../../src/server/client-port.js';
@@ -19,20 +18,20 @@ export class ClientPortBench {
   readonly port: ClientPort;
   readonly #closing: (() => void | Promise<void>)[] = [];
 
-  private constructor(overrides: Partial<Limits>, routes: readonly HttpRoute[]) {
+  private constructor(overrides: Partial<Limits>, services: Omit<ClientServices, 'service'>) {
     this.node = new SingleNode();
     const allLimits: Limits = { ...limits, ...overrides };
     this.service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
     const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits };
     this.port = new ClientPort({ config, log: quietLog });
-    this.port.serve({ service: this.service, routes });
+    this.port.serve({ service: this.service, ...services });
   }
 
   static async open(
     overrides: Partial<Limits> = {},
-    { routes = [] }: Pick<ClientServices, 'routes'> = {},
+    services: Omit<ClientServices, 'service'> = {},
   ): Promise<ClientPortBench> {
-    const bench = new ClientPortBench(overrides, routes);
+    const bench = new ClientPortBench(overrides, services);
     await bench.port.listen();
     return bench;
   }
