@@ -63,6 +63,8 @@ export const limits = {
   /** A client's deadline when it names none, and the longest. */
   requestTimeoutMsDefault: 5_000,
   requestTimeoutMsMax: 60_000,
+  /** Conditions of one transaction, and operations of each of its arms, nested ones counted in. */
+  transactionOperationsMax: 128,
   /** An ephemeral message, bytes. */
   broadcastBytesMax: 64 * 2 ** 10,
   sessionsMax: 10_000,

@@ -10,6 +10,13 @@ const wireTypeFixed64 = 1;
 const wireTypeBytes = 2;
 const wireTypeFixed32 = 5;
 const varintBytesMax = 10;
+const highWord = 2 ** 32;
+
+/** The nearest number that is exact. */
+export function clampedToSafe(value: number): number {
+  if (value > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
+  return value < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : value;
+}
 
 export class ProtoReader {
   private bytes: Bytes;
@@ -67,6 +74,24 @@ export class ProtoReader {
   zigzag(): number {
     const encoded = this.varint();
     return encoded % 2 === 0 ? encoded / 2 : -(encoded + 1) / 2;
+  }
+
+  /** A signed 64-bit varint as a number; past ±(2^53 - 1) the nearest that is exact. */
+  int64(): number {
+    this.expect(wireTypeVarint);
+    let low = 0;
+    let high = 0;
+    for (let index = 0; index < varintBytesMax; index++) {
+      const byte = this.byte();
+      const bits = byte & 0x7f;
+      if (index < 4) low |= bits << (7 * index);
+      else if (index === 4) {
+        low |= bits << 28;
+        high = bits >>> 4;
+      } else high |= bits << (7 * index - 32);
+      if (byte < 0x80) return clampedToSafe(high * highWord + (low >>> 0));
+    }
+    throw new WireError('Cannot decode a message: varint longer than 10 bytes');
   }
 
   /** Eight bytes, little-endian, as a signed number. */

@@ -1,0 +1,114 @@
+// The service KV: requests about a client's data, as operations of the store. What changes or depends on several keys is
+// one transaction; a Range is read in pages, so that an answer of any size takes little memory.
+
+import { InvariantError } from '../../../shared/assert.js';
+import type { Bytes } from '../../../shared/bytes.js';
+import { toRevision } from '../../../shared/ids.js';
+import type { OperationOutcome, TransactionOperation, TransactionOutcome } from '../../../tree/transaction.js';
+import { ProtoReader } from '../../../wire/protobuf/proto-reader.js';
+import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
+import { numberOf } from '../codec/int64.js';
+import {
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  decodeTxnRequest,
+} from '../codec/operation-requests.js';
+import { encodeDeleteRangeResponse, encodePutResponse, encodeTxnResponse } from '../codec/operation-responses.js';
+import { headerFields } from '../codec/response-header.js';
+import type { EtcdContext } from '../context.js';
+import { type EtcdFailure, etcdFailures } from '../errors.js';
+import { etcdserverpb as pb } from '../generated/messages.js';
+import type { GrpcCall } from '../grpc/grpc-call.js';
+import { type MethodEntries, outputOf, submit, unary } from '../grpc-methods.js';
+import { checkOperation, checkTransaction } from '../operation-checks.js';
+import { RangeAnswer } from '../range-answer.js';
+
+export function kvMethods(context: EtcdContext): MethodEntries {
+  return [
+    unary(context, '/etcdserverpb.KV/Range', (call, request) => range(context, call, request)),
+    unary(context, '/etcdserverpb.KV/Put', (call, request) => put(context, call, request)),
+    unary(context, '/etcdserverpb.KV/DeleteRange', (call, request) => deleteRange(context, call, request)),
+    unary(context, '/etcdserverpb.KV/Txn', (call, request) => txn(context, call, request)),
+    unary(context, '/etcdserverpb.KV/Compact', (call, request) => compact(context, call, request)),
+  ];
+}
+
+function range(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const { operation, serializable } = decodeRangeRequest(new ProtoReader(bytes));
+  const refusal = checkOperation(operation);
+  if (refusal !== null) refuse(call, refusal);
+  else new RangeAnswer(context, call).select(operation.selection, serializable);
+}
+
+function put(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const operation = decodePutRequest(new ProtoReader(bytes));
+  const refusal = checkOperation(operation);
+  if (refusal !== null) {
+    refuse(call, refusal);
+    return;
+  }
+  submit(context, call, transactionOf(operation), (result) => {
+    const { previous } = onlyOutcome(outputOf(result, 'transaction'), 'put');
+    return encodePutResponse(context.headers.at(result.revision), previous);
+  });
+}
+
+function deleteRange(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const operation = decodeDeleteRangeRequest(new ProtoReader(bytes));
+  const refusal = checkOperation(operation);
+  if (refusal !== null) {
+    refuse(call, refusal);
+    return;
+  }
+  submit(context, call, transactionOf(operation), (result) =>
+    encodeDeleteRangeResponse(
+      context.headers.at(result.revision),
+      onlyOutcome(outputOf(result, 'transaction'), 'delete'),
+    ),
+  );
+}
+
+function txn(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const transaction = decodeTxnRequest(new ProtoReader(bytes));
+  const refusal = checkTransaction(transaction, context.limits.transactionOperationsMax);
+  if (refusal !== null) {
+    refuse(call, refusal);
+    return;
+  }
+  submit(context, call, { type: 'transact', transaction }, (result) =>
+    encodeTxnResponse(context.headers.at(result.revision), outputOf(result, 'transaction')),
+  );
+}
+
+function compact(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const revision = numberOf(decodeMessage(pb.CompactionRequest, bytes).revision);
+  // A revision before the first one is as good as compacted.
+  if (revision < 1) {
+    refuse(call, etcdFailures.compacted);
+    return;
+  }
+  submit(context, call, { type: 'compact', revision: toRevision(revision) }, (result) =>
+    encodeMessage(pb.CompactionResponse, { header: headerFields(context.headers.at(result.revision)) }),
+  );
+}
+
+function refuse(call: GrpcCall, { status, message }: EtcdFailure): void {
+  call.fail(status, message);
+}
+
+function transactionOf(operation: TransactionOperation): {
+  readonly type: 'transact';
+  readonly transaction: { compares: []; success: [TransactionOperation]; failure: [] };
+} {
+  return { type: 'transact', transaction: { compares: [], success: [operation], failure: [] } };
+}
+
+function onlyOutcome<Type extends OperationOutcome['type']>(
+  { outcomes }: TransactionOutcome,
+  type: Type,
+): Extract<OperationOutcome, { type: Type }> {
+  const [outcome] = outcomes;
+  if (outcome?.type !== type) throw new InvariantError(`Expected the outcome of a ${type}, got ${outcome?.type}`);
+  return outcome as Extract<OperationOutcome, { type: Type }>;
+}

@@ -1,0 +1,96 @@
+// The answer to one Range, written while it is read: its length is known before its first record, and a client that
+// reads slowly holds up the reading, so no more than a page of it is ever in memory.
+
+import type { SelectionHandle, SelectionHead, SelectionSink } from '../../service/store-service.js';
+import type { Bytes } from '../../shared/bytes.js';
+import type { StoreError } from '../../shared/errors.js';
+import { zxidZero } from '../../shared/ids.js';
+import type { KeyRecord } from '../../tree/store.js';
+import type { RangeSelection } from '../../tree/transaction.js';
+import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
+import { rangeRecordSize, rangeTailSize, writeRangeRecord, writeRangeTail } from './codec/operation-responses.js';
+import { headerFieldSize, writeHeaderField } from './codec/response-header.js';
+import type { EtcdContext } from './context.js';
+import type { GrpcCall } from './grpc/grpc-call.js';
+import { failCall } from './grpc-methods.js';
+
+/** Answers up to this are sent in one piece. */
+const wholeBytesMax = 64 * 2 ** 10;
+/** What a writer wants to have free beyond the last number. */
+const slackBytes = 16;
+
+export class RangeAnswer implements SelectionSink {
+  private readonly context: EtcdContext;
+  private readonly call: GrpcCall;
+  private handle: SelectionHandle | null = null;
+  private head: SelectionHead | null = null;
+  /** What was written and not given to the call yet. */
+  private writer = new ProtoWriter(0);
+  private inPieces = false;
+
+  constructor(context: EtcdContext, call: GrpcCall) {
+    this.context = context;
+    this.call = call;
+  }
+
+  select(selection: RangeSelection, serializable: boolean): void {
+    const { context, call } = this;
+    const actor = context.actorOf(call);
+    const options = {
+      local: serializable,
+      seen: zxidZero,
+      timeoutMs: call.timeoutMs,
+      wanted: () => !call.over,
+      ...(actor === undefined ? {} : { actor }),
+    };
+    this.handle = context.service.select(selection, options, this);
+    call.onDrain(() => this.handle?.resume());
+    call.onCancelled(() => this.handle?.cancel());
+  }
+
+  sizeOf(record: KeyRecord): number {
+    return rangeRecordSize(record);
+  }
+
+  begin(head: SelectionHead): void {
+    this.head = head;
+    const header = this.context.headers.at(head.revision);
+    const headerBytes = headerFieldSize(header);
+    const wholeBytes = headerBytes + head.bytes + rangeTailSize(head);
+    this.inPieces = wholeBytes > wholeBytesMax;
+    if (this.inPieces) this.call.beginMessage(wholeBytes);
+    this.writer = new ProtoWriter((this.inPieces ? headerBytes : wholeBytes) + slackBytes);
+    writeHeaderField(this.writer, header);
+  }
+
+  records(page: readonly KeyRecord[]): boolean {
+    const { writer } = this;
+    if (this.inPieces) {
+      let pageBytes = slackBytes;
+      for (const record of page) pageBytes += rangeRecordSize(record);
+      writer.reserve(pageBytes);
+    }
+    for (const record of page) writeRangeRecord(writer, record);
+    return this.inPieces ? this.call.sendPiece(this.take()) : true;
+  }
+
+  end(error: StoreError | null): void {
+    const { call, head, writer } = this;
+    if (call.over) return;
+    if (error !== null || head === null) {
+      failCall(this.context, call, error);
+      return;
+    }
+    writeRangeTail(writer, head);
+    if (!this.inPieces) call.send(writer.written());
+    else if (writer.position > 0) call.sendPiece(writer.written());
+    call.finish();
+  }
+
+  /** The pieces belong to the call once they were given to it. */
+  private take(): Bytes {
+    const piece = this.writer.written();
+    this.writer = new ProtoWriter(0);
+    return piece;
+  }
+}
