@@ -9,6 +9,7 @@ import type { Revision, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tree/replicated-tree.js';
 import type { RangeSelection } from '../tree/transaction.js';
+import { CompactedError } from './compacted-error.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
 import type {
   MemberRole,
@@ -22,7 +23,7 @@ import type {
   WatchSink,
   WatchStart,
 } from './store-service.js';
-import { StoreWatch } from './store-watch.js';
+import { StoreWatch, type WatchSurroundings } from './store-watch.js';
 import { FairWatchTurns } from './watch-turns.js';
 
 /** The limits that the services keep; names and units as in the server's configuration. */
@@ -54,6 +55,7 @@ class NodeStoreService implements StoreService {
   private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
   private readonly limits: ServiceLimits;
   private readonly turns: FairWatchTurns;
+  private readonly watchSurroundings: WatchSurroundings;
   private readonly lastScrub: () => ScrubSummary | null;
 
   constructor(node: EnsembleNode, options: ServiceOptions) {
@@ -61,7 +63,14 @@ class NodeStoreService implements StoreService {
     this.scheduler = options.scheduler;
     this.limits = options.limits;
     this.lastScrub = options.lastScrub ?? (() => null);
-    this.turns = new FairWatchTurns(options.scheduler, options.limits.watchTurnMs);
+    const { watchTurnMs, watchPageBytes, rangeRecordsMax } = options.limits;
+    this.turns = new FairWatchTurns(options.scheduler, watchTurnMs);
+    this.watchSurroundings = {
+      tree: node.tree,
+      turns: this.turns,
+      pageBytes: watchPageBytes,
+      pageRecords: rangeRecordsMax,
+    };
   }
 
   get appliedZxid(): Zxid {
@@ -111,14 +120,8 @@ class NodeStoreService implements StoreService {
     if (start.withInitial && start.fromRevision !== undefined) {
       throw new StoreError('INVALID_ARGUMENT', 'A watch begins with the state as it is or from a revision, not both');
     }
-    const { node, turns, limits } = this;
-    const watch = new StoreWatch(start, sink, {
-      tree: node.tree,
-      turns,
-      pageBytes: limits.watchPageBytes,
-      pageRecords: limits.rangeRecordsMax,
-    });
-    if (start.seen <= node.tree.appliedZxid) watch.begin();
+    const watch = new StoreWatch(start, sink, this.watchSurroundings);
+    if (start.seen <= this.node.tree.appliedZxid) watch.begin();
     else this.beginOnceApplied(watch, start.seen);
     return watch;
   }
@@ -188,10 +191,7 @@ class NodeStoreService implements StoreService {
       case 'range':
         return withinBytes(result, bytesMax);
       case 'compacted':
-        throw new StoreError(
-          'COMPACTED',
-          `Revision ${request.at} is no longer kept: compacted up to revision ${result.compactedRevision}`,
-        );
+        throw new CompactedError(`Revision ${request.at}`, result.compactedRevision);
       case 'future':
         throw new StoreError('FUTURE_REVISION', `Revision ${request.at} is not reached yet: now is ${result.revision}`);
     }

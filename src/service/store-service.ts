@@ -65,6 +65,18 @@ export interface WatchStart extends WatchRequest {
   readonly fromRevision: Revision | undefined;
   /** Sends the current records first, then every change after that state. Excludes fromRevision. */
   readonly withInitial: boolean;
+  /**
+   * The first revision may be the compacted one itself: of its changes those are told that are kept, which are its puts.
+   * Otherwise that is COMPACTED, since a delete may be missing.
+   */
+  readonly fromCompacted?: boolean;
+  /** The records that events replaced are going to be asked for: they count as bytes of what is read at once. */
+  readonly withPrevious?: boolean;
+  /** Leaves these events out. */
+  readonly withoutPuts?: boolean;
+  readonly withoutDeletes?: boolean;
+  /** Absent: no permission is needed, or access control is off. */
+  readonly actor?: Actor;
 }
 
 /** Where a watch delivers. A sink that cannot take more says so, and the watch goes on from history once it can. */
@@ -75,14 +87,18 @@ export interface WatchSink {
   events(events: readonly WatchEvent[]): void;
   /** Part of the initial state; `last` with the final part. */
   initial(records: readonly KeyRecord[], revision: Revision, last: boolean): void;
-  /** The watch is over: COMPACTED, UNAVAILABLE, … */
+  /** The watch is over: COMPACTED (a CompactedError), UNAVAILABLE, … */
   ended(error: StoreError): void;
+  /** It went live: told of changes as they are committed; or it fell behind and reads history, as at its beginning. */
+  liveChanged?(live: boolean): void;
 }
 
 export interface WatchHandle {
   /** The sink can take more again. */
   resume(): void;
   cancel(): void;
+  /** Every change of its range up to this revision was delivered; undefined while it is behind, or not begun. */
+  readonly deliveredThrough: Revision | undefined;
 }
 
 /** The role in the words that every front end says to its clients. A leader is one that serves as such. */

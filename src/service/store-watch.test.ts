@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SingleNode } from '../../test/support/single-node.js';
 import { limits } from '../config/limits.js';
-import type { StoreError } from '../shared/errors.js';
+import { StoreError } from '../shared/errors.js';
 import { type Revision, type Zxid, zxidZero } from '../shared/ids.js';
 import type { Command, CommandResult } from '../tree/command.js';
 import type { WatchEvent } from '../tree/replicated-tree.js';
 import type { KeyRecord } from '../tree/store.js';
+import { CompactedError } from './compacted-error.js';
 import { createStoreService } from './service.js';
 import type { StoreService, WatchHandle, WatchSink, WatchStart } from './store-service.js';
 
@@ -21,6 +22,9 @@ class TestSink implements WatchSink {
   room = Number.POSITIVE_INFINITY;
   /** How often it was asked while full. */
   refusals = 0;
+  /** Whether it shows what each event replaced. */
+  previous = false;
+  live = false;
 
   ready(): boolean {
     if (this.room > 0) return true;
@@ -30,13 +34,20 @@ class TestSink implements WatchSink {
 
   events(events: readonly WatchEvent[]): void {
     this.room--;
-    for (const { type, key: name, modRevision, record } of events) {
-      this.log.push(
+    for (const event of events) {
+      const { type, key: name, modRevision, record } = event;
+      const shown =
         type === 'delete'
           ? `-${text(name)}@${modRevision}`
-          : `${text(name)}=${text(record?.value ?? name)}@${modRevision}`,
-      );
+          : `${text(name)}=${text(record?.value ?? name)}@${modRevision}`;
+      const before = this.previous ? event.previous : undefined;
+      this.log.push(before === undefined ? shown : `${shown} was ${text(before.value)}@${before.modRevision}`);
     }
+  }
+
+  liveChanged(live: boolean): void {
+    expect(live).toBe(!this.live);
+    this.live = live;
   }
 
   initial(records: readonly KeyRecord[], revision: Revision, last: boolean): void {
@@ -202,6 +213,140 @@ describe('a watch', () => {
     expect(sink.errors[0]?.code).toBe('COMPACTED');
     expect(sink.errors[0]?.message).toContain('compacted up to revision 4');
     expect(kept.log).toEqual(['a=4@5']);
+    expect(bench.service.openWatches).toBe(1);
+  });
+
+  it('names the compacted revision, and begins at it only where that was asked for', async () => {
+    const bench = new Bench({ overlayFlushBytes: 1 });
+    for (const name of ['a', 'b', 'a', 'b', 'a']) await bench.set(name, '1');
+    const { revision } = await bench.write({ type: 'compact', revision: 4 as Revision });
+    await new Promise<void>((resolve) => bench.node.tree.flush({ force: true, done: () => resolve() }));
+    await bench.turns(20);
+    const strict = new TestSink();
+    bench.watch(strict, { fromRevision: 4 as Revision });
+    const lenient = new TestSink();
+    bench.watch(lenient, { fromRevision: 4 as Revision, fromCompacted: true });
+    const late = new TestSink();
+    bench.watch(late, { fromRevision: 3 as Revision, fromCompacted: true });
+    await bench.until(() => strict.errors.length + late.errors.length > 1 && lenient.log.length > 2);
+    for (const { errors } of [strict, late]) {
+      expect(errors[0]).toBeInstanceOf(CompactedError);
+      expect((errors[0] as CompactedError).compactedRevision).toBe(4);
+    }
+    expect(lenient.log).toEqual(['a=1@4', 'b=1@5', 'a=1@6']);
+    expect(revision).toBe(6);
+  });
+
+  it('leaves out the puts or the deletes on demand, live and from history', async () => {
+    const bench = new Bench();
+    const steps = async (): Promise<void> => {
+      await bench.set('a', '1');
+      await bench.write({ type: 'delete', key: key('a') });
+    };
+    await steps();
+    const puts = new TestSink();
+    const deletes = new TestSink();
+    const nothing = new TestSink();
+    const fromRevision = 2 as Revision;
+    bench.watch(puts, { fromRevision, withoutDeletes: true });
+    bench.watch(deletes, { fromRevision, withoutPuts: true });
+    const handle = bench.watch(nothing, { fromRevision, withoutPuts: true, withoutDeletes: true });
+    await bench.until(() => puts.live && deletes.live && nothing.live);
+    await steps();
+    expect(puts.log).toEqual(['a=1@2', 'a=1@4']);
+    expect(deletes.log).toEqual(['-a@3', '-a@5']);
+    expect(nothing.log).toEqual([]);
+    expect(handle.deliveredThrough).toBe(5);
+  });
+
+  it('says through which revision everything was delivered only while it is live and not ahead', async () => {
+    const bench = new Bench();
+    await bench.set('a', '1');
+    const sink = new TestSink();
+    sink.room = 1;
+    const handle = bench.watch(sink);
+    expect(handle.deliveredThrough).toBeUndefined();
+    await bench.until(() => sink.live);
+    expect(handle.deliveredThrough).toBe(2);
+    await bench.set('a', '2');
+    expect(handle.deliveredThrough).toBe(3);
+    await bench.set('a', '3');
+    expect(sink.live).toBe(false);
+    expect(handle.deliveredThrough).toBeUndefined();
+    sink.room = 10;
+    handle.resume();
+    await bench.until(() => sink.live);
+    expect(sink.log).toEqual(['a=2@3', 'a=3@4']);
+    expect(handle.deliveredThrough).toBe(4);
+    const ahead = new TestSink();
+    const future = bench.watch(ahead, { fromRevision: 6 as Revision });
+    await bench.until(() => ahead.live);
+    expect(future.deliveredThrough).toBeUndefined();
+    await bench.set('a', '4');
+    expect(future.deliveredThrough).toBe(5);
+    handle.cancel();
+    expect(handle.deliveredThrough).toBeUndefined();
+  });
+
+  it('tells what each event replaced, read once for all of its watchers', async () => {
+    const bench = new Bench();
+    const sinks = [new TestSink(), new TestSink()];
+    for (const sink of sinks) {
+      sink.previous = true;
+      bench.watch(sink, { withPrevious: true });
+    }
+    const events = new Set<WatchEvent>();
+    const told = sinks.map((sink) => {
+      const own = sink.events.bind(sink);
+      sink.events = (list) => {
+        for (const event of list) events.add(event);
+        own(list);
+      };
+      return sink;
+    });
+    await bench.until(() => told.every(({ live }) => live));
+    await bench.set('a', '1');
+    await bench.set('a', '2');
+    await new Promise<void>((resolve) => bench.node.tree.flush({ force: true, done: () => resolve() }));
+    await bench.set('a', '3');
+    await bench.write({ type: 'delete', key: key('a') });
+    await bench.set('a', '4');
+    const expected = ['a=1@2', 'a=2@3 was 1@2', 'a=3@4 was 2@3', '-a@5 was 3@4', 'a=4@6'];
+    for (const { log } of told) expect(log).toEqual(expected);
+    expect(events.size).toBe(expected.length);
+    // From history it is the same, but for what is compacted.
+    await bench.write({ type: 'compact', revision: 3 as Revision });
+    const late = new TestSink();
+    late.previous = true;
+    bench.watch(late, { fromRevision: 3 as Revision, fromCompacted: true, withPrevious: true });
+    await bench.until(() => late.log.length >= 4);
+    expect(late.log).toEqual(['a=2@3', ...expected.slice(2)]);
+  });
+
+  it('counts what its events replaced when it cuts history into pages', async () => {
+    const bench = new Bench({ watchPageBytes: 1000 });
+    for (let index = 0; index < 10; index++) await bench.set('k', index % 2 === 0 ? 'x'.repeat(1000) : 'y');
+    const pages: number[] = [];
+    const sink = new TestSink();
+    sink.events = (list) => void pages.push(list.length);
+    bench.watch(sink, { fromRevision: 3 as Revision, withPrevious: true });
+    await bench.until(() => sink.live);
+    expect(pages).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1]);
+  });
+
+  it('ends with the damage that is found while what an event replaced is read', async () => {
+    const bench = new Bench();
+    const sink = new TestSink();
+    const kept = new TestSink();
+    sink.events = () => {
+      throw new StoreError('CORRUPT', 'damaged');
+    };
+    bench.watch(sink);
+    bench.watch(kept);
+    await bench.until(() => sink.live && kept.live);
+    await bench.set('a', '1');
+    expect(sink.errors.map(({ code }) => code)).toEqual(['CORRUPT']);
+    expect(kept.log).toEqual(['a=1@2']);
     expect(bench.service.openWatches).toBe(1);
   });
 

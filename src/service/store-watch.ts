@@ -5,8 +5,10 @@
 import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
-import type { ReplicatedTree, WatchEvent, Watcher } from '../tree/replicated-tree.js';
+import { keyOfText, keyTextOf } from '../tree/key-text.js';
+import type { ReplicatedTree, WatchEvent, Watcher, WatchRequest } from '../tree/replicated-tree.js';
 import type { KeyRecord } from '../tree/store.js';
+import { CompactedError } from './compacted-error.js';
 import type { WatchHandle, WatchSink, WatchStart } from './store-service.js';
 
 /** Gives a watch its steps, in later turns of the event loop. */
@@ -18,7 +20,8 @@ export interface WatchTurns {
   ended(): void;
 }
 
-export interface StoreWatchOptions {
+/** What all watches of a node share. */
+export interface WatchSurroundings {
   readonly tree: ReplicatedTree;
   readonly turns: WatchTurns;
   readonly pageBytes: number;
@@ -26,43 +29,65 @@ export interface StoreWatchOptions {
 }
 
 /**
- * waiting: for `seen`. initial: pages of the state. history: changes from `next` on. live: told during apply.
- * lagging: still subscribed, but missed something; the next step goes back to history.
+ * waiting: for what the client has seen. initial: pages of the state. history: changes from `next` on. live: told during
+ * apply. lagging: still subscribed, but missed something; the next step goes back to history.
  */
 type Phase = 'waiting' | 'initial' | 'history' | 'live' | 'lagging' | 'ended';
 
+/** Where the initial state goes on, and the revision that it is of once its first page was read. */
+interface InitialState {
+  cursor: Bytes;
+  revision: Revision | undefined;
+}
+
 export class StoreWatch implements Watcher, WatchHandle {
-  private readonly start: WatchStart;
+  readonly from: string;
+  readonly to: string | undefined;
+  readonly single: boolean;
   private readonly sink: WatchSink;
-  private readonly options: StoreWatchOptions;
+  private readonly around: WatchSurroundings;
+  private readonly withPrevious: boolean;
+  private readonly withoutPuts: boolean;
+  private readonly withoutDeletes: boolean;
   private phase: Phase = 'waiting';
   private queued = false;
   private full = false;
-  private unsubscribe: (() => void) | null = null;
-  /** First revision not delivered yet. */
-  private next = 0 as Revision;
-  /** Where the initial state goes on, and the revision that it is of once its first page was read. */
-  private cursor: Bytes;
-  private initialRevision: Revision | undefined;
+  /** What is read next may begin at the compacted revision. */
+  private fromCompacted: boolean;
+  /** First revision not delivered yet; 0 = the one after the state that it begins with. */
+  private next: Revision;
+  private initial: InitialState | null;
 
-  constructor(start: WatchStart, sink: WatchSink, options: StoreWatchOptions) {
-    this.start = start;
+  constructor(start: WatchStart, sink: WatchSink, around: WatchSurroundings) {
+    this.from = keyTextOf(start.from);
+    this.to = start.to === undefined ? undefined : keyTextOf(start.to);
+    this.single = start.single;
     this.sink = sink;
-    this.options = options;
-    this.cursor = start.from;
-    options.turns.began();
+    this.around = around;
+    this.withPrevious = start.withPrevious ?? false;
+    this.withoutPuts = start.withoutPuts ?? false;
+    this.withoutDeletes = start.withoutDeletes ?? false;
+    this.fromCompacted = start.fromCompacted ?? false;
+    this.next = start.fromRevision ?? (0 as Revision);
+    this.initial = start.withInitial ? { cursor: keyOfText(this.from), revision: undefined } : null;
+    around.turns.began();
   }
 
   /** The state that it may begin with is there. */
   begin(): void {
     if (this.phase !== 'waiting') return;
-    if (this.start.withInitial) {
+    if (this.initial !== null) {
       this.phase = 'initial';
     } else {
       this.phase = 'history';
-      this.next = this.start.fromRevision ?? ((this.options.tree.revision + 1) as Revision);
+      if (this.next === 0) this.next = (this.around.tree.revision + 1) as Revision;
     }
     this.enqueue();
+  }
+
+  get deliveredThrough(): Revision | undefined {
+    const { revision } = this.around.tree;
+    return this.phase === 'live' && revision + 1 >= this.next ? revision : undefined;
   }
 
   resume(): void {
@@ -84,61 +109,61 @@ export class StoreWatch implements Watcher, WatchHandle {
 
   notify(revision: Revision, events: readonly WatchEvent[]): void {
     if (this.phase !== 'live' || revision < this.next) return;
-    if (this.sink.ready()) {
+    const wanted = this.wanted(events);
+    if (wanted.length === 0 || this.sink.ready()) {
       this.next = (revision + 1) as Revision;
-      this.sink.events(events);
+      this.deliver(wanted);
       return;
     }
     // All of the range before this revision was delivered.
     this.next = revision;
     this.full = true;
-    this.phase = 'lagging';
-    this.enqueue();
+    this.fallBehind();
   }
 
   /** Everything up to `through` was notified, where it was wanted. */
   reset(through: Revision): void {
     if (this.phase !== 'live') return;
     if (through >= this.next) this.next = (through + 1) as Revision;
-    this.phase = 'lagging';
-    this.enqueue();
+    this.fallBehind();
   }
 
   /** One bounded piece of work; asks for its next turn itself. */
   step(): void {
     this.queued = false;
     if (this.phase === 'lagging') {
-      this.leave();
+      this.around.tree.unwatch(this);
       this.phase = 'history';
     }
     if (this.full || (this.phase !== 'initial' && this.phase !== 'history')) return;
     this.full = !this.sink.ready();
     if (this.full) return;
-    if (this.phase === 'initial') this.stepInitial();
+    if (this.initial !== null) this.stepInitial(this.initial);
     else this.stepHistory();
   }
 
-  private stepInitial(): void {
-    const { tree, pageBytes, pageRecords } = this.options;
-    if (this.start.single) {
-      const { record, revision } = tree.get(this.start.from);
-      this.deliverInitial(record === undefined ? [] : [record], revision, undefined);
+  private stepInitial(initial: InitialState): void {
+    const { tree, pageBytes, pageRecords } = this.around;
+    const { from, to, single } = this.request();
+    if (single) {
+      const { record, revision } = tree.get(from);
+      this.deliverInitial(initial, record === undefined ? [] : [record], revision, undefined);
       return;
     }
     const result = tree.range({
-      from: this.cursor,
-      to: this.start.to,
-      at: this.initialRevision,
+      from: initial.cursor,
+      to,
+      at: initial.revision,
       limit: pageRecords,
       bytesMax: pageBytes,
       keysOnly: false,
     });
     switch (result.type) {
       case 'range':
-        this.deliverInitial(result.records, result.revision, result.next);
+        this.deliverInitial(initial, result.records, result.revision, result.next);
         return;
       case 'compacted':
-        this.fail(compactedError(result.compactedRevision, 'The state that this watch began with'));
+        this.fail(new CompactedError('The state that this watch began with', result.compactedRevision));
         return;
       case 'future':
         this.fail(new StoreError('INTERNAL', 'The state that this watch began with is not there any more'));
@@ -146,28 +171,36 @@ export class StoreWatch implements Watcher, WatchHandle {
     }
   }
 
-  private deliverInitial(records: readonly KeyRecord[], revision: Revision, cursor: Bytes | undefined): void {
-    this.initialRevision = revision;
+  private deliverInitial(
+    initial: InitialState,
+    records: readonly KeyRecord[],
+    revision: Revision,
+    cursor: Bytes | undefined,
+  ): void {
     if (cursor === undefined) {
+      this.initial = null;
       this.phase = 'history';
       this.next = (revision + 1) as Revision;
     } else {
-      this.cursor = cursor;
+      initial.revision = revision;
+      initial.cursor = cursor;
     }
     this.sink.initial(records, revision, cursor === undefined);
     this.enqueue();
   }
 
   private stepHistory(): void {
-    const { tree, pageBytes } = this.options;
+    const { tree, pageBytes } = this.around;
     if (this.next <= tree.revision) {
-      const result = tree.changes(this.start, this.next, pageBytes);
+      const { withPrevious, fromCompacted } = this;
+      const result = tree.changes(this.request(), this.next, { bytesMax: pageBytes, withPrevious, fromCompacted });
       if (result.type === 'compacted') {
-        this.fail(compactedError(result.compactedRevision, `Revision ${this.next}`));
+        this.fail(new CompactedError(`Revision ${this.next}`, result.compactedRevision));
         return;
       }
+      this.fromCompacted = false;
       this.next = result.next;
-      if (result.events.length > 0) this.sink.events(result.events);
+      this.deliver(this.wanted(result.events));
       if (this.isOver()) return;
     }
     if (this.next <= tree.revision) {
@@ -175,7 +208,36 @@ export class StoreWatch implements Watcher, WatchHandle {
       return;
     }
     this.phase = 'live';
-    this.unsubscribe = tree.watch(this.start, this);
+    tree.watch(this);
+    this.sink.liveChanged?.(true);
+  }
+
+  /** Damage that is found while the sink asks for what an event replaced ends this watch, and nothing else. */
+  private deliver(events: readonly WatchEvent[]): void {
+    if (events.length === 0) return;
+    try {
+      this.sink.events(events);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  private wanted(events: readonly WatchEvent[]): readonly WatchEvent[] {
+    const { withoutPuts, withoutDeletes } = this;
+    if (!withoutPuts && !withoutDeletes) return events;
+    return events.filter(({ type }) => !(type === 'put' ? withoutPuts : withoutDeletes));
+  }
+
+  private request(): WatchRequest {
+    const to = this.to === undefined ? undefined : keyOfText(this.to);
+    return { from: keyOfText(this.from), to, single: this.single };
+  }
+
+  private fallBehind(): void {
+    this.phase = 'lagging';
+    this.enqueue();
+    this.sink.liveChanged?.(false);
   }
 
   /** The sink may have cancelled it while it was told something. */
@@ -186,22 +248,14 @@ export class StoreWatch implements Watcher, WatchHandle {
   private enqueue(): void {
     if (this.queued || this.phase === 'ended') return;
     this.queued = true;
-    this.options.turns.enqueue(this);
-  }
-
-  private leave(): void {
-    this.unsubscribe?.();
-    this.unsubscribe = null;
+    this.around.turns.enqueue(this);
   }
 
   private finish(): void {
     if (this.phase === 'ended') return;
+    const subscribed = this.phase === 'live' || this.phase === 'lagging';
     this.phase = 'ended';
-    this.leave();
-    this.options.turns.ended();
+    if (subscribed) this.around.tree.unwatch(this);
+    this.around.turns.ended();
   }
-}
-
-function compactedError(compactedRevision: Revision, what: string): StoreError {
-  return new StoreError('COMPACTED', `${what} is no longer kept: compacted up to revision ${compactedRevision}`);
 }

@@ -3,7 +3,8 @@
 
 import type { Revision } from '../shared/ids.js';
 import type { SeededRandom } from '../shared/random.js';
-import type { WatchEvent, WatchRequest } from '../tree/replicated-tree.js';
+import { keyTextOf } from '../tree/key-text.js';
+import type { WatchEvent, Watcher, WatchRequest } from '../tree/replicated-tree.js';
 import type { ClientWorld, ReachableNode } from './simulated-client.js';
 
 export interface CollectedEvent {
@@ -75,7 +76,7 @@ export class SimulatedWatcher {
   private attach(target: ReachableNode): void {
     const { tree } = target.ensemble;
     while (this.next <= tree.revision) {
-      const page = tree.changes(this.request, this.next, changesBytes);
+      const page = tree.changes(this.request, this.next, { bytesMax: changesBytes });
       if (page.type === 'compacted') {
         this.next = (page.compactedRevision + 1) as Revision;
         this.stretches.push({ from: this.next, events: [] });
@@ -85,7 +86,11 @@ export class SimulatedWatcher {
       if (page.next <= this.next) break;
       this.next = page.next;
     }
-    const cancel = tree.watch(this.request, {
+    const { request } = this;
+    const watcher: Watcher = {
+      from: keyTextOf(request.from),
+      to: request.to === undefined ? undefined : keyTextOf(request.to),
+      single: request.single,
       notify: (revision, events) => {
         // A node that has to catch up tells what this watch has seen elsewhere already.
         if (revision < this.next || !target.scheduler.alive) return;
@@ -97,7 +102,9 @@ export class SimulatedWatcher {
         cancel();
         this.attached = undefined;
       },
-    });
+    };
+    const cancel = (): void => tree.unwatch(watcher);
+    tree.watch(watcher);
     this.attached = { target, cancel };
   }
 

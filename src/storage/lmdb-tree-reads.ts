@@ -100,14 +100,17 @@ function scanHeads(
   }
 }
 
-/** Changes of revisions above `compacted`; those at or below it are no history any more, even where they are current. */
+/**
+ * Changes of revisions from `compacted` on, of which all puts are kept; those below it are no history any more, even where
+ * they are current.
+ */
 export function readHistory(
   tables: LmdbTables,
   compacted: Revision,
   range: HistoryRange,
   visit: (change: VersionWrite) => boolean,
 ): Revision {
-  const from = Math.max(range.from, compacted + 1) as Revision;
+  const from = Math.max(range.from, compacted) as Revision;
   const rows = { start: versionStart(from), end: versionStart((range.to + 1) as Revision) };
   let count = 0;
   let last = 0;

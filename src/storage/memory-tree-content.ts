@@ -23,6 +23,8 @@ export class MemoryTreeContent {
   private readonly spaces = new Map<SpaceId, Map<string, VersionWrite[]>>();
   /** Changes of the user space by revision, then key. */
   private changes: VersionWrite[] = [];
+  /** Puts of the revision that it is compacted to: as LMDB has it, they are still history. */
+  private changesAtCompacted: VersionWrite[] = [];
   readonly sessions = new Map<ClientId, SessionRecord>();
   /** Sorted key texts of a space; dropped when a key comes or goes. */
   private readonly sorted = new Map<SpaceId, string[]>();
@@ -63,7 +65,9 @@ export class MemoryTreeContent {
 
   changesFrom(from: Revision): readonly VersionWrite[] {
     const first = this.changes.findIndex((change) => change.modRevision >= from);
-    return first === -1 ? [] : this.changes.slice(first);
+    const later = first === -1 ? [] : this.changes.slice(first);
+    const [compacted] = this.changesAtCompacted;
+    return compacted === undefined || compacted.modRevision < from ? later : [...this.changesAtCompacted, ...later];
   }
 
   /** The retained versions of user keys: all above the compacted revision, and what was current there. */
@@ -85,6 +89,7 @@ export class MemoryTreeContent {
     const added: VersionWrite = { space: userSpace, ...version };
     this.add(added);
     if (version.modRevision > compactedRevision) this.changes.push(added);
+    else if (version.modRevision === compactedRevision) this.changesAtCompacted.push(added);
   }
 
   /** Drops versions that a read at `revision` or later does not need; at most versionsMax changes a call. */
@@ -95,6 +100,10 @@ export class MemoryTreeContent {
       count += 1;
       this.prune(textOf(change.key), revision);
     }
+    const gone = this.changes.slice(0, count);
+    const puts = gone.filter((change) => change.modRevision === revision && change.record !== null);
+    const earlier = this.changesAtCompacted.filter((change) => change.modRevision === revision);
+    this.changesAtCompacted = [...earlier, ...puts];
     this.changes = this.changes.slice(count);
     const next = this.changes[0];
     return next !== undefined && next.modRevision <= revision;

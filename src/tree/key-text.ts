@@ -17,3 +17,10 @@ export function keyTextOf(key: Bytes): string {
   }
   return text;
 }
+
+/** The key of a text, in memory of its own. */
+export function keyOfText(text: string): Bytes {
+  const key = new Uint8Array(text.length);
+  for (let at = 0; at < key.length; at++) key[at] = text.charCodeAt(at);
+  return key;
+}

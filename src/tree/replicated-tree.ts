@@ -60,6 +60,14 @@ export interface WatchEvent {
   readonly modRevision: Revision;
   /** The new record; undefined for a delete. */
   readonly record: KeyRecord | undefined;
+  /**
+   * The record that it replaced; undefined when there was none, or when it is compacted. Read from the tree when it is
+   * first asked for, which fails with a StoreError where the store finds damage.
+   */
+  readonly previous: KeyRecord | undefined;
+  /** What a front end made of it, without and with `previous`, kept for the other watchers of the same event. */
+  encoded: Bytes | undefined;
+  encodedWithPrevious: Bytes | undefined;
 }
 
 export interface WatchRequest {
@@ -70,8 +78,15 @@ export interface WatchRequest {
   readonly single: boolean;
 }
 
-/** A live subscription: told of every committed change of its range, revision by revision, in order. */
-export interface Watcher {
+/** The keys of a WatchRequest as texts (key-text.ts): they live as long as the watch, and take a seventh of the memory. */
+export interface WatchedKeys {
+  readonly from: string;
+  readonly to: string | undefined;
+  readonly single: boolean;
+}
+
+/** A live subscription: told of every committed change of its keys, revision by revision, in order. */
+export interface Watcher extends WatchedKeys {
   /** `events` share one revision. Called during apply: must only enqueue, never call the tree. */
   notify(revision: Revision, events: readonly WatchEvent[]): void;
   /**
@@ -87,6 +102,18 @@ export interface SpaceListener {
   changed(versions: readonly VersionWrite[]): void;
   /** The state jumped forward (a snapshot was installed): read the space anew. */
   reset(): void;
+}
+
+export interface ChangesOptions {
+  /** About so many bytes at most, but a whole revision at least. */
+  readonly bytesMax: number;
+  /** The records that were replaced count too: they are going to be asked for. */
+  readonly withPrevious?: boolean;
+  /**
+   * `from` may be the compacted revision itself. Of its changes those are told that are kept: its puts, and its deletes
+   * only until they are removed.
+   */
+  readonly fromCompacted?: boolean;
 }
 
 export interface DigestResult {
@@ -121,11 +148,11 @@ export interface ReplicatedTree {
   /** Latest committed state. */
   get(key: Bytes): ReadResult;
   range(request: RangeRequest): RangeResult;
-  /** Committed changes of the range in from..applied revision, at most about bytesMax; for watches that catch up. */
+  /** Committed changes of the range in from..applied revision; for watches that catch up. */
   changes(
     request: WatchRequest,
     from: Revision,
-    bytesMax: number,
+    options: ChangesOptions,
   ):
     | { readonly type: 'changes'; readonly events: readonly WatchEvent[]; readonly next: Revision }
     | { readonly type: 'compacted'; readonly compactedRevision: Revision };
@@ -135,8 +162,9 @@ export interface ReplicatedTree {
   scanSpace(space: SpaceId, from: Bytes, to: Bytes | undefined, visit: (record: KeyRecord) => boolean): void;
   /** From the next commit on, for the spaces that are not the users'. The returned function ends it. */
   onSpaceChange(space: SpaceId, listener: SpaceListener): () => void;
-  /** From the next commit on. The returned function ends it. */
-  watch(request: WatchRequest, watcher: Watcher): () => void;
+  /** From the next commit on. */
+  watch(watcher: Watcher): void;
+  unwatch(watcher: Watcher): void;
 
   /**
    * Goes on over another store, whose state is ahead of this one: forgets the staged and committed layers and any

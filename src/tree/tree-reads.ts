@@ -5,11 +5,19 @@ import type { Bytes } from '../shared/bytes.js';
 import { compareBytes, emptyBytes, equalBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import { spaces } from './delta.js';
-import type { Generation } from './generation.js';
-import type { RangeRequest, RangeResult, ReplicatedTree, WatchEvent, WatchRequest } from './replicated-tree.js';
+import { type Generation, versionAt } from './generation.js';
+import type {
+  ChangesOptions,
+  RangeRequest,
+  RangeResult,
+  ReplicatedTree,
+  WatchEvent,
+  WatchRequest,
+} from './replicated-tree.js';
+import { byteLengthOf } from './resolve-entry.js';
 import type { KeyRecord, VersionWrite } from './store.js';
 import { type Layers, scanCommitted } from './tree-view.js';
-import { eventOf } from './watch-hub.js';
+import { CommittedEvent, type PastReader } from './watch-event.js';
 
 export type ChangesResult = ReturnType<ReplicatedTree['changes']>;
 
@@ -44,18 +52,31 @@ function withoutValue({ key, createRevision, modRevision, version, lease }: KeyR
   return { key, value: emptyBytes, createRevision, modRevision, version, lease };
 }
 
-export interface ChangesRequest {
+/** The record of a user's key at a past revision; undefined when it had none, or when that is compacted. */
+export function readPast(layers: Layers, readable: ReadableRevisions, key: Bytes, at: Revision): KeyRecord | undefined {
+  if (at < readable.compactedRevision) return undefined;
+  const text = layers.keyText(key);
+  for (const generation of layers.generations) {
+    const chain = generation.chain(spaces.user, text);
+    const version = chain === undefined ? undefined : versionAt(chain, at);
+    if (version !== undefined) return version.record ?? undefined;
+  }
+  return layers.store.get(spaces.user, key, at);
+}
+
+export interface ChangesRequest extends ChangesOptions {
   readonly request: WatchRequest;
   readonly from: Revision;
-  readonly bytesMax: number;
+  readonly past: PastReader;
   /** History rows of the store to look at, matching or not. */
   readonly rowsMax: number;
 }
 
 export function readChanges(layers: Layers, readable: ReadableRevisions, wanted: ChangesRequest): ChangesResult {
-  const { request, from, bytesMax, rowsMax } = wanted;
+  const { request, from, bytesMax, rowsMax, past, withPrevious = false, fromCompacted = false } = wanted;
   const { revision, compactedRevision } = readable;
-  if (from <= compactedRevision) return { type: 'compacted', compactedRevision };
+  const readableFrom = fromCompacted ? compactedRevision : compactedRevision + 1;
+  if (from < readableFrom) return { type: 'compacted', compactedRevision };
   const events: WatchEvent[] = [];
   let bytes = 0;
   let last = from;
@@ -64,8 +85,9 @@ export function readChanges(layers: Layers, readable: ReadableRevisions, wanted:
   const take = (version: VersionWrite): boolean => {
     if (bytes >= bytesMax && events.length > 0 && version.modRevision !== last) return false;
     last = version.modRevision;
-    bytes += version.key.length + (version.record?.value.length ?? 0);
-    events.push(eventOf(version));
+    const event = new CommittedEvent(version, past);
+    bytes += byteLengthOf(version) + (withPrevious ? (event.previous?.value.length ?? 0) : 0);
+    events.push(event);
     return true;
   };
   // The store may already show a flush that has not been reported: only the overlay's word on those revisions counts.

@@ -259,7 +259,7 @@ class Story {
     const seen: string[] = [];
     let next = from as Revision;
     while (next <= tree.revision) {
-      const result = tree.changes({ from: text('ab'), to: text('d'), single: false }, next, 3);
+      const result = tree.changes({ from: text('ab'), to: text('d'), single: false }, next, { bytesMax: 3 });
       if (result.type !== 'changes') throw new Error('Unexpectedly compacted');
       expect(result.next).toBeGreaterThan(next);
       for (const event of result.events) {
@@ -279,7 +279,9 @@ class Story {
     expect(seen).toEqual(expected);
     if (this.model.compacted > 0) {
       expect(
-        tree.changes({ from: text('a'), to: undefined, single: false }, this.model.compacted as Revision, 1).type,
+        tree.changes({ from: text('a'), to: undefined, single: false }, this.model.compacted as Revision, {
+          bytesMax: 1,
+        }).type,
       ).toBe('compacted');
     }
   }

@@ -236,8 +236,10 @@ describe('Tree', () => {
     execute(set('old'));
     commit();
     const seen: string[] = [];
-    const all = { from: bytes(''), to: undefined, single: false };
-    tree.watch(all, {
+    tree.watch({
+      from: '',
+      to: undefined,
+      single: false,
       notify: (revision) => seen.push(`notify ${revision}`),
       reset: (through) => seen.push(`reset ${through}`),
     });

@@ -13,6 +13,7 @@ import { type DigestDone, Flusher, type VersionsHashDone } from './flusher.js';
 import { Generation } from './generation.js';
 import { type KeyText, keyTextOf } from './key-text.js';
 import type {
+  ChangesOptions,
   DigestResult,
   Execution,
   RangeRequest,
@@ -29,8 +30,9 @@ import { SpaceListeners } from './space-listeners.js';
 import { StagedLayer } from './staged-layer.js';
 import { StagedView } from './staged-view.js';
 import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
-import { type ChangesResult, readChanges, readRange } from './tree-reads.js';
+import { type ChangesResult, readChanges, readPast, readRange } from './tree-reads.js';
 import { readCommitted, scanCommitted } from './tree-view.js';
+import type { PastReader } from './watch-event.js';
 import { WatchHub } from './watch-hub.js';
 
 export interface TreeOptions extends SessionLimits, TreeAccessLimits {
@@ -58,6 +60,7 @@ export class Tree implements ReplicatedTree {
   private readonly keyText: KeyText;
   private readonly hub: WatchHub;
   private readonly spaceListeners = new SpaceListeners();
+  private readonly past: PastReader;
   private readonly staged = new StagedLayer();
   private readonly layers: { store: TreeStore; generations: Generation[]; readonly keyText: KeyText };
   private sessions: SessionTable;
@@ -72,7 +75,8 @@ export class Tree implements ReplicatedTree {
   constructor(store: TreeStore, options: TreeOptions) {
     this.options = options;
     this.keyText = options.keyText ?? keyTextOf;
-    this.hub = new WatchHub(this.keyText);
+    this.past = { recordAt: (key, at) => readPast(this.layers, this, key, at) };
+    this.hub = new WatchHub(this.past);
     this.layers = { store, generations: [new Generation(store.meta.revision)], keyText: this.keyText };
     this.sessions = new SessionTable(options, store.sessions(), store.meta.sessionsEvictedThrough);
     this.applied = store.meta.appliedZxid;
@@ -167,12 +171,17 @@ export class Tree implements ReplicatedTree {
     return readRange(this.layers, this, request);
   }
 
-  changes(request: WatchRequest, from: Revision, bytesMax: number): ChangesResult {
-    return readChanges(this.layers, this, { request, from, bytesMax, rowsMax: this.options.historyRowsMax });
+  changes(request: WatchRequest, from: Revision, options: ChangesOptions): ChangesResult {
+    const { past } = this;
+    return readChanges(this.layers, this, { ...options, request, from, past, rowsMax: this.options.historyRowsMax });
   }
 
-  watch(request: WatchRequest, watcher: Watcher): () => void {
-    return this.hub.add(request, watcher);
+  watch(watcher: Watcher): void {
+    this.hub.add(watcher);
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.hub.remove(watcher);
   }
 
   recordIn(space: SpaceId, key: Bytes): KeyRecord | undefined {

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import { keyTextOf } from './key-text.js';
-import type { Watcher, WatchRequest } from './replicated-tree.js';
+import type { WatchedKeys, Watcher } from './replicated-tree.js';
 import type { VersionWrite } from './store.js';
+import type { PastReader } from './watch-event.js';
 import { WatchHub } from './watch-hub.js';
 
 const bytes = (text: string): Bytes => Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -15,9 +16,21 @@ const deletion = (key: string, revision: number): VersionWrite => ({
   record: null,
 });
 
+const noPast: PastReader = { recordAt: () => undefined };
+
 class Recorder implements Watcher {
+  readonly from: string;
+  readonly to: string | undefined;
+  readonly single: boolean;
   readonly seen: string[] = [];
   resets = 0;
+
+  constructor({ from, to, single }: WatchedKeys) {
+    this.from = from;
+    this.to = to;
+    this.single = single;
+  }
+
   notify(revision: Revision, events: Parameters<Watcher['notify']>[1]): void {
     this.seen.push(`${revision} ${events.map((event) => keyTextOf(event.key)).join(',')}`);
   }
@@ -41,16 +54,16 @@ describe('WatchHub', () => {
       fc.array(fc.uniqueArray(text, { minLength: 1, maxLength: 4 }), { maxLength: 10 }),
       fc.array(fc.nat({ max: 29 }), { maxLength: 10 }),
       (watches, revisions, ended) => {
-        const hub = new WatchHub(keyTextOf);
+        const hub = new WatchHub(noPast);
         const live = watches.map(({ from, to, single }) => {
-          const recorder = new Recorder();
-          const request: WatchRequest = { from: bytes(from), to: to === undefined ? undefined : bytes(to), single };
-          return { from, to, single, recorder, end: hub.add(request, recorder), expected: [] as string[], over: false };
+          const recorder = new Recorder({ from, to, single });
+          hub.add(recorder);
+          return { from, to, single, recorder, expected: [] as string[], over: false };
         });
         revisions.forEach((keys, revision) => {
           const victim = live[ended[revision] ?? -1];
-          if (victim !== undefined) {
-            victim.end();
+          if (victim !== undefined && !victim.over) {
+            hub.remove(victim.recorder);
             victim.over = true;
           }
           for (const { from, to, single, over, expected } of live) {
@@ -62,7 +75,7 @@ describe('WatchHub', () => {
         for (const { recorder, expected } of live) expect(recorder.seen).toEqual(expected);
         hub.reset(1 as Revision);
         expect(live.map(({ recorder }) => recorder.resets)).toEqual(live.map(({ over }) => (over ? 0 : 1)));
-        for (const { end } of live) end();
+        for (const { recorder, over } of live) if (!over) hub.remove(recorder);
         expect(hub.size).toBe(0);
       },
     );
@@ -70,13 +83,14 @@ describe('WatchHub', () => {
   });
 
   it('notify() finds the one among ten thousand watched prefixes', () => {
-    const hub = new WatchHub(keyTextOf);
-    const recorder = new Recorder();
-    for (let i = 0; i < 10_000; i++) {
-      const from = `prefix-${String(i).padStart(5, '0')}/`;
-      hub.add({ from: bytes(from), to: bytes(`${from.slice(0, -1)}0`), single: false }, recorder);
-    }
-    for (let i = 0; i < 10_000; i++) notify(hub, i, [`prefix-${String((i * 7919) % 10_000).padStart(5, '0')}/key`]);
-    expect(recorder.seen).toHaveLength(10_000);
+    const hub = new WatchHub(noPast);
+    const prefix = (i: number): string => `prefix-${String(i).padStart(5, '0')}`;
+    const recorders = Array.from({ length: 10_000 }, (_, i) => {
+      const recorder = new Recorder({ from: `${prefix(i)}/`, to: `${prefix(i)}0`, single: false });
+      hub.add(recorder);
+      return recorder;
+    });
+    for (let i = 0; i < 10_000; i++) notify(hub, i, [`${prefix((i * 7919) % 10_000)}/key`]);
+    for (const { seen } of recorders) expect(seen).toHaveLength(1);
   });
 });

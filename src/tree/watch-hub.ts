@@ -1,111 +1,134 @@
 // Tells live watchers of committed changes: exact keys by a map, ranges by an interval tree over the distinct ranges.
 // Holds no history and no queue; a watcher that cannot keep up is its owner's business.
 
+import { assert } from '../shared/assert.js';
 import type { Revision } from '../shared/ids.js';
 import { IntervalTree, type TextRange } from './interval-tree.js';
-import type { KeyText } from './key-text.js';
-import type { WatchEvent, Watcher, WatchRequest } from './replicated-tree.js';
+import type { WatchEvent, Watcher } from './replicated-tree.js';
 import type { VersionWrite } from './store.js';
+import { CommittedEvent, type PastReader } from './watch-event.js';
 
 interface RangeGroup {
   readonly range: TextRange;
-  readonly watchers: Set<Subscription>;
-}
-
-/** One `watch` call; the same Watcher may be in several. */
-interface Subscription {
-  readonly watcher: Watcher;
+  readonly watchers: Set<Watcher>;
 }
 
 export class WatchHub {
-  private readonly keyText: KeyText;
-  private readonly exact = new Map<string, Set<Subscription>>();
+  private readonly past: PastReader;
+  /** Most keys have one watcher, and a set would take more memory than the watcher. */
+  private readonly exact = new Map<string, Watcher | Set<Watcher>>();
   /** Distinct ranges; `ranges` finds them by key, `groups` by their ends. */
   private readonly ranges = new IntervalTree<RangeGroup>();
   private readonly groups = new Map<string, Map<string | undefined, RangeGroup>>();
-  private readonly all = new Set<Subscription>();
+  /** An empty range holds nothing; the interval tree would not mind, but it could never be hit. */
+  private readonly unhittable = new Set<Watcher>();
+  private count = 0;
 
-  constructor(keyText: KeyText) {
-    this.keyText = keyText;
+  constructor(past: PastReader) {
+    this.past = past;
   }
 
   get size(): number {
-    return this.all.size;
+    return this.count;
   }
 
-  add(request: WatchRequest, watcher: Watcher): () => void {
-    const subscription: Subscription = { watcher };
-    this.all.add(subscription);
-    const from = this.keyText(request.from);
-    if (request.single) return this.addExact(from, subscription);
-    const to = request.to === undefined ? undefined : this.keyText(request.to);
-    // An empty range holds nothing; the tree would not mind, but it could never be hit.
-    if (to !== undefined && to <= from) return () => void this.all.delete(subscription);
-    return this.addRange({ from, to }, subscription);
+  /** A watcher is added once, and its keys stay as they are until it is removed. */
+  add(watcher: Watcher): void {
+    this.count++;
+    if (watcher.single) this.addExact(watcher);
+    else if (isEmpty(watcher)) this.unhittable.add(watcher);
+    else this.addRange(watcher);
+  }
+
+  remove(watcher: Watcher): void {
+    assert(this.take(watcher), 'Cannot remove a watcher: it was not added');
+    this.count--;
   }
 
   /** Changes of one revision, in key order, with the texts of their keys. */
   notify(revision: Revision, texts: readonly string[], versions: readonly VersionWrite[]): void {
-    if (this.all.size === 0) return;
+    if (this.count === 0) return;
     if (versions.length === 1) {
       this.notifyOne(revision, texts[0] as string, versions[0] as VersionWrite);
       return;
     }
-    const told = new Map<Subscription, WatchEvent[]>();
+    const told = new Map<Watcher, WatchEvent[]>();
     for (let i = 0; i < versions.length; i++) {
-      const text = texts[i] as string;
-      const event = eventOf(versions[i] as VersionWrite);
-      const collect = (subscription: Subscription): void => {
-        const events = told.get(subscription);
-        if (events === undefined) told.set(subscription, [event]);
+      const event = new CommittedEvent(versions[i] as VersionWrite, this.past);
+      this.forEachWatcher(texts[i] as string, (watcher) => {
+        const events = told.get(watcher);
+        if (events === undefined) told.set(watcher, [event]);
         else events.push(event);
-      };
-      this.exact.get(text)?.forEach(collect);
-      this.ranges.stab(text, (group) => group.watchers.forEach(collect));
+      });
     }
-    for (const [subscription, events] of told) subscription.watcher.notify(revision, events);
-  }
-
-  private notifyOne(revision: Revision, text: string, version: VersionWrite): void {
-    const events = [eventOf(version)];
-    const tell = (subscription: Subscription): void => subscription.watcher.notify(revision, events);
-    this.exact.get(text)?.forEach(tell);
-    this.ranges.stab(text, (group) => group.watchers.forEach(tell));
+    for (const [watcher, events] of told) watcher.notify(revision, events);
   }
 
   /** The state jumped; everything up to `through` was notified. */
   reset(through: Revision): void {
-    for (const subscription of [...this.all]) {
-      if (this.all.has(subscription)) subscription.watcher.reset(through);
+    const watchers = [...this.unhittable];
+    for (const there of this.exact.values()) {
+      if (there instanceof Set) watchers.push(...there);
+      else watchers.push(there);
     }
+    for (const byEnd of this.groups.values()) {
+      for (const group of byEnd.values()) watchers.push(...group.watchers);
+    }
+    for (const watcher of watchers) watcher.reset(through);
   }
 
-  private addExact(text: string, subscription: Subscription): () => void {
+  private notifyOne(revision: Revision, text: string, version: VersionWrite): void {
+    const events = [new CommittedEvent(version, this.past)];
+    this.forEachWatcher(text, (watcher) => watcher.notify(revision, events));
+  }
+
+  private forEachWatcher(text: string, visit: (watcher: Watcher) => void): void {
     const there = this.exact.get(text);
-    if (there === undefined) this.exact.set(text, new Set([subscription]));
-    else there.add(subscription);
-    return () => {
-      this.all.delete(subscription);
-      const watchers = this.exact.get(text);
-      if (watchers?.delete(subscription) && watchers.size === 0) this.exact.delete(text);
-    };
+    if (there instanceof Set) there.forEach(visit);
+    else if (there !== undefined) visit(there);
+    this.ranges.stab(text, (group) => group.watchers.forEach(visit));
   }
 
-  private addRange(range: TextRange, subscription: Subscription): () => void {
-    const byEnd = this.groups.get(range.from) ?? new Map<string | undefined, RangeGroup>();
-    this.groups.set(range.from, byEnd);
-    let group = byEnd.get(range.to);
+  private addExact(watcher: Watcher): void {
+    const text = watcher.from;
+    const there = this.exact.get(text);
+    if (there === undefined) this.exact.set(text, watcher);
+    else if (there instanceof Set) there.add(watcher);
+    else this.exact.set(text, new Set([there, watcher]));
+  }
+
+  private addRange(watcher: Watcher): void {
+    const { from, to } = watcher;
+    const byEnd = this.groups.get(from) ?? new Map<string | undefined, RangeGroup>();
+    this.groups.set(from, byEnd);
+    let group = byEnd.get(to);
     if (group === undefined) {
-      group = { range, watchers: new Set() };
-      byEnd.set(range.to, group);
-      this.ranges.insert(range, group);
+      group = { range: { from, to }, watchers: new Set() };
+      byEnd.set(to, group);
+      this.ranges.insert(group.range, group);
     }
-    group.watchers.add(subscription);
-    const joined = group;
-    return () => {
-      this.all.delete(subscription);
-      if (joined.watchers.delete(subscription) && joined.watchers.size === 0) this.removeGroup(joined);
-    };
+    group.watchers.add(watcher);
+  }
+
+  /** Whether it was there. */
+  private take(watcher: Watcher): boolean {
+    if (watcher.single) return this.takeExact(watcher);
+    if (isEmpty(watcher)) return this.unhittable.delete(watcher);
+    const group = this.groups.get(watcher.from)?.get(watcher.to);
+    if (group === undefined || !group.watchers.delete(watcher)) return false;
+    if (group.watchers.size === 0) this.removeGroup(group);
+    return true;
+  }
+
+  private takeExact(watcher: Watcher): boolean {
+    const text = watcher.from;
+    const there = this.exact.get(text);
+    if (there instanceof Set) {
+      const was = there.delete(watcher);
+      if (there.size === 0) this.exact.delete(text);
+      return was;
+    }
+    return there === watcher && this.exact.delete(text);
   }
 
   private removeGroup(group: RangeGroup): void {
@@ -117,13 +140,6 @@ export class WatchHub {
   }
 }
 
-/** What a watcher sees of a version. */
-export function eventOf(version: VersionWrite): WatchEvent {
-  const record = version.record;
-  return {
-    type: record === null ? 'delete' : 'put',
-    key: version.key,
-    modRevision: version.modRevision,
-    record: record ?? undefined,
-  };
+function isEmpty({ from, to }: TextRange): boolean {
+  return to !== undefined && to <= from;
 }

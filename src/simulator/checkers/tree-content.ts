@@ -111,7 +111,7 @@ function allChanges(tree: ReplicatedTree, first: Revision): WatchEvent[] {
   const events: WatchEvent[] = [];
   let from = first;
   while (from <= tree.revision) {
-    const page = tree.changes({ ...everything, single: false }, from, pageBytes);
+    const page = tree.changes({ ...everything, single: false }, from, { bytesMax: pageBytes });
     if (page.type === 'compacted' || page.next <= from) break;
     events.push(...page.events);
     from = page.next;
