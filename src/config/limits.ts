@@ -60,6 +60,15 @@ export const limits = {
   /** One step of a watch's initial state or catch-up, bytes, and the time that steps may take in one turn. */
   watchPageBytes: 256 * 2 ** 10,
   watchTurnMs: 4,
+  /** Watches of one stream of an etcd client, and of all of them. */
+  etcdWatchesPerStreamMax: 50_000,
+  etcdWatchesMax: 200_000,
+  /** A response to an etcd watch whose client takes fragments is no larger, unless a single event is. */
+  etcdWatchFragmentBytes: 2 * 2 ** 20,
+  /** Between reports of progress to an etcd watch that wants them and is told nothing else. */
+  etcdWatchProgressMs: 60_000,
+  /** Without a leader for so long, streams of etcd clients that require one end. */
+  etcdNoLeaderMs: 3_000,
   /** A client's deadline when it names none, and the longest. */
   requestTimeoutMsDefault: 5_000,
   requestTimeoutMsMax: 60_000,

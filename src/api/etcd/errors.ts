@@ -101,3 +101,28 @@ export function failureOf(error: unknown): EtcdFailure & { readonly isDefect?: t
   }
   return { ...failures.INTERNAL, isDefect: true };
 }
+
+const statusNames = {
+  [grpcStatus.ok]: 'OK',
+  [grpcStatus.cancelled]: 'Canceled',
+  [grpcStatus.unknown]: 'Unknown',
+  [grpcStatus.invalidArgument]: 'InvalidArgument',
+  [grpcStatus.deadlineExceeded]: 'DeadlineExceeded',
+  [grpcStatus.notFound]: 'NotFound',
+  [grpcStatus.alreadyExists]: 'AlreadyExists',
+  [grpcStatus.permissionDenied]: 'PermissionDenied',
+  [grpcStatus.resourceExhausted]: 'ResourceExhausted',
+  [grpcStatus.failedPrecondition]: 'FailedPrecondition',
+  [grpcStatus.aborted]: 'Aborted',
+  [grpcStatus.outOfRange]: 'OutOfRange',
+  [grpcStatus.unimplemented]: 'Unimplemented',
+  [grpcStatus.internal]: 'Internal',
+  [grpcStatus.unavailable]: 'Unavailable',
+  [grpcStatus.dataLoss]: 'DataLoss',
+  [grpcStatus.unauthenticated]: 'Unauthenticated',
+} as const satisfies Record<GrpcStatus, string>;
+
+/** A failure as Go prints it, where etcd puts one into a message: clients match these too. */
+export function statusText({ status, message }: EtcdFailure): string {
+  return `rpc error: code = ${statusNames[status]} desc = ${message}`;
+}

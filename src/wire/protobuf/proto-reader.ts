@@ -132,6 +132,11 @@ export class ProtoReader {
     this.end = outerEnd;
   }
 
+  /** The field is bytes, a string, a message, or numbers that are packed. */
+  get isBytes(): boolean {
+    return this.wireType === wireTypeBytes;
+  }
+
   /** Passes over a field that is unknown here. */
   skip(): void {
     switch (this.wireType) {

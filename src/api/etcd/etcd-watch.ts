@@ -1,0 +1,95 @@
+// One watch of a stream: takes what the store delivers and says it in etcd's words. Keeps nothing of what it was told.
+
+import { CompactedError } from '../../service/compacted-error.js';
+import type { WatchHandle, WatchSink } from '../../service/store-service.js';
+import type { Bytes } from '../../shared/bytes.js';
+import type { StoreError } from '../../shared/errors.js';
+import type { Revision } from '../../shared/ids.js';
+import type { WatchEvent } from '../../tree/replicated-tree.js';
+import type { WatchCreateRequest, WatchId } from './codec/watch-request.js';
+import type { WatchAnswer } from './codec/watch-response.js';
+import type { EventsOptions, WatchDesk } from './watch-desk.js';
+
+/** What a watch sees of the stream that it belongs to. */
+export interface WatchOwner {
+  readonly desk: WatchDesk;
+  /** False: so much is unsent that this watch has to wait until it is resumed. */
+  mayDeliver(watch: EtcdWatch): boolean;
+  send(response: Bytes): void;
+  answer(answer: WatchAnswer, revision?: Revision): void;
+  liveChanged(live: boolean): void;
+  /** The watch is over and has been told so. */
+  ended(watch: EtcdWatch): void;
+  /** This node cannot go on telling anybody. */
+  failed(error: unknown): void;
+}
+
+export class EtcdWatch implements WatchSink, EventsOptions {
+  readonly watchId: WatchId;
+  readonly withPrevious: boolean;
+  readonly fragment: boolean;
+  readonly progressNotify: boolean;
+  /** Told of everything, as far as the store knows. */
+  live = false;
+  /** Was sent no events since it was last asked. */
+  private quiet = true;
+  private readonly owner: WatchOwner;
+  private handle: WatchHandle | null = null;
+
+  constructor(owner: WatchOwner, watchId: WatchId, request: WatchCreateRequest) {
+    this.owner = owner;
+    this.watchId = watchId;
+    this.withPrevious = request.prevKv;
+    this.fragment = request.fragment;
+    this.progressNotify = request.progressNotify;
+  }
+
+  open(handle: WatchHandle): void {
+    this.handle = handle;
+  }
+
+  cancel(): void {
+    this.handle?.cancel();
+  }
+
+  resume(): void {
+    this.handle?.resume();
+  }
+
+  get deliveredThrough(): Revision | undefined {
+    return this.handle?.deliveredThrough;
+  }
+
+  /** Tells how far it has come, unless events said so since the last time. */
+  reportProgress(): void {
+    const { quiet, deliveredThrough } = this;
+    this.quiet = true;
+    if (quiet && deliveredThrough !== undefined) this.owner.answer({ watchId: this.watchId }, deliveredThrough);
+  }
+
+  ready(): boolean {
+    return this.owner.mayDeliver(this);
+  }
+
+  events(events: readonly WatchEvent[]): void {
+    this.owner.desk.sendEvents(this, events, (response) => this.owner.send(response));
+    this.quiet = false;
+  }
+
+  /** Never wanted: etcd's watches begin with a revision. */
+  initial(): void {}
+
+  liveChanged(live: boolean): void {
+    this.live = live;
+    this.owner.liveChanged(live);
+  }
+
+  ended(error: StoreError): void {
+    if (!(error instanceof CompactedError)) {
+      this.owner.failed(error);
+      return;
+    }
+    this.owner.answer({ watchId: this.watchId, canceled: true, compactRevision: error.compactedRevision });
+    this.owner.ended(this);
+  }
+}
