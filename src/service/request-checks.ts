@@ -72,6 +72,7 @@ export function checkCommand(envelope: CommandEnvelope, limits: RequestLimits): 
     case 'leaseRevoke':
     case 'leaseKeepAlive':
     case 'leaseTimeToLive':
+    case 'alarm':
       return null;
     case 'access':
       return new StoreError('UNSUPPORTED', 'Access control is not changed by a plain write');

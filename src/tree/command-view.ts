@@ -3,6 +3,7 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import type { ChangedAccess } from './access/tree-access.js';
+import type { AlarmFlags } from './alarms.js';
 import type { SpaceId } from './delta.js';
 import type { KeyRecord, KeyState } from './store.js';
 import type { ScanRange } from './tree-view.js';
@@ -13,6 +14,9 @@ export interface CommandView {
   /** A checkpoint is staged, or its digest is not done yet. */
   readonly checkpointPending: boolean;
   readonly access: ChangedAccess;
+  readonly alarms: AlarmFlags;
+  /** This node's data has reached its quota, whether or not the alarm is raised yet. */
+  readonly overQuota: boolean;
   /** The newest version of a user's key; undefined when it does not exist. Half the work of `recordIn`. */
   stateOf(key: Bytes): KeyState | undefined;
   /** The newest record of a key of any space. */

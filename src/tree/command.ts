@@ -5,6 +5,7 @@ import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { AccessChange } from './access/access-change.js';
+import type { Alarm } from './alarms.js';
 import type { Transaction, TransactionOutcome } from './transaction.js';
 
 export type Command =
@@ -27,6 +28,8 @@ export type Command =
       readonly type: 'leaseCheckpoint';
       readonly leases: readonly { readonly id: bigint; readonly remainingSeconds: number }[];
     }
+  /** Raises an alarm, or disarms it: KEY_NOT_FOUND when it is not raised. */
+  | { readonly type: 'alarm'; readonly active: boolean; readonly alarm: Alarm }
   | { readonly type: 'checkpoint' }
   /** A change of users, roles and permissions, or of whether they count. */
   | { readonly type: 'access'; readonly change: AccessChange };

@@ -6,6 +6,7 @@ import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import { type AccessChange, executeAccessChange } from './access/access-change.js';
+import { executeAlarm, refusalOf } from './alarms.js';
 import type { Command, CommandOutput } from './command.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
@@ -18,6 +19,8 @@ export type Outcome =
   | { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string };
 
 export function executeCommand(command: Command, view: CommandView): Outcome {
+  const refusal = refusalOf(command, view);
+  if (refusal !== undefined) return refusal;
   switch (command.type) {
     case 'add':
       return add(command, view);
@@ -27,6 +30,8 @@ export function executeCommand(command: Command, view: CommandView): Outcome {
       return remove(command, view);
     case 'compact':
       return compact(command.revision, view);
+    case 'alarm':
+      return executeAlarm(command, view);
     case 'checkpoint':
       // Each pending checkpoint holds a generation of its own, so only one at a time.
       if (view.checkpointPending) return failure('OVERLOADED', 'Cannot begin a checkpoint: another one is under way');

@@ -4,6 +4,7 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { AppliedAccess } from './access/tree-access.js';
+import type { Alarm } from './alarms.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
 import type { Entry, SpaceId } from './delta.js';
 import type { KeyRecord, TreeStore, VersionsHash, VersionWrite } from './store.js';
@@ -131,6 +132,8 @@ export interface ReplicatedTree {
   readonly overlayBytes: number;
   /** Enough was applied for a flush, which has not ended. */
   readonly flushDue: boolean;
+  /** The alarms that are raised, by kind and member. */
+  readonly alarms: readonly Alarm[];
   /** Last zxid staged, or applied when nothing is staged. */
   readonly stagedZxid: Zxid;
   /** Users, roles and permissions as applied; `onSpaceChange` tells of changes. */

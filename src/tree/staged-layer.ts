@@ -52,6 +52,11 @@ export class StagedLayer {
     }
   }
 
+  /** Whether any version of this space is staged. */
+  holds(space: SpaceId): boolean {
+    return this.layer(space).size > 0;
+  }
+
   /** The answer of a request that is staged. */
   joined(client: ClientId, request: number): CommandResult | undefined {
     return this.requests.get(client)?.get(request);

@@ -2,9 +2,10 @@
 // ranges, and ranges at a revision that is staged only. Holds nothing itself but the arena for what will be kept.
 
 import type { Bytes } from '../shared/bytes.js';
-import { compareBytes } from '../shared/bytes.js';
+import { compareBytes, emptyBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import type { ChangedAccess } from './access/tree-access.js';
+import { type AlarmFlags, flagsOf, readAlarms } from './alarms.js';
 import { Arena } from './arena.js';
 import type { CommandView } from './command-view.js';
 import { type SpaceId, spaces } from './delta.js';
@@ -23,6 +24,8 @@ export interface StagedViewHost {
   readonly revision: Revision;
   readonly compactedRevision: Revision;
   readonly checkpointsPending: number;
+  readonly alarms: AlarmFlags;
+  readonly overQuota: boolean;
 }
 
 export class StagedView implements CommandView, ResolveSource {
@@ -49,6 +52,17 @@ export class StagedView implements CommandView, ResolveSource {
 
   get checkpointPending(): boolean {
     return this.host.staged.hasCheckpoint || this.host.checkpointsPending > 0;
+  }
+
+  get alarms(): AlarmFlags {
+    const { staged, alarms } = this.host;
+    if (!staged.holds(spaces.alarms)) return alarms;
+    const all = { space: spaces.alarms, from: emptyBytes, to: undefined, at: undefined, keysOnly: true };
+    return flagsOf(readAlarms((visit) => this.scan(all, visit)));
+  }
+
+  get overQuota(): boolean {
+    return this.host.overQuota;
   }
 
   /** Another store took the place of the one before: nothing that was kept for it is needed. */

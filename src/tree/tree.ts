@@ -6,6 +6,7 @@ import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import { TreeAccess, type TreeAccessLimits } from './access/tree-access.js';
+import { type Alarm, type AlarmFlags, CommittedAlarms } from './alarms.js';
 import type { CommandEnvelope, CommandOutput, CommandResult, RequestIdentity } from './command.js';
 import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
 import { executeCommand } from './execute-command.js';
@@ -50,6 +51,8 @@ export interface TreeOptions extends SessionLimits, TreeAccessLimits {
   readonly defer: (task: () => void) => void;
   /** Keys as text; the server passes a native one. */
   readonly keyText?: KeyText;
+  /** Puts are refused while this is so. */
+  readonly overQuota?: () => boolean;
   /** Background work failed (compaction, a checkpoint's digest); it is retried, but the operator should know. */
   readonly onBackgroundError?: (error: Error) => void;
 }
@@ -71,6 +74,7 @@ export class Tree implements ReplicatedTree {
   private frozenBytes = 0;
   private checkpointListeners: ((result: DigestResult) => void)[] = [];
   private readonly view: StagedView;
+  private readonly committedAlarms: CommittedAlarms;
 
   constructor(store: TreeStore, options: TreeOptions) {
     this.options = options;
@@ -84,6 +88,7 @@ export class Tree implements ReplicatedTree {
     this.compacted = store.meta.compactedRevision;
     this.flusher = this.createFlusher(store);
     this.access = new TreeAccess(store, options);
+    this.committedAlarms = new CommittedAlarms(this);
     this.view = this.createView();
   }
 
@@ -97,6 +102,10 @@ export class Tree implements ReplicatedTree {
 
   get compactedRevision(): Revision {
     return this.compacted;
+  }
+
+  get alarms(): readonly Alarm[] {
+    return this.committedAlarms.all;
   }
 
   get overlayBytes(): number {
@@ -378,6 +387,12 @@ export class Tree implements ReplicatedTree {
       },
       get checkpointsPending(): number {
         return tree.flusher.checkpointsPending;
+      },
+      get alarms(): AlarmFlags {
+        return tree.committedAlarms.flags;
+      },
+      get overQuota(): boolean {
+        return tree.options.overQuota?.() ?? false;
       },
     });
   }

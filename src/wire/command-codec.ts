@@ -13,6 +13,7 @@ import type {
   RequestIdentity,
 } from '../tree/command.js';
 import { readAccessChange, writeAccessChange } from './access-codec.js';
+import { readAlarm, writeAlarm } from './alarm-codec.js';
 import { leaseFields, readLeaseCommand, writeLeaseCommand } from './lease-codec.js';
 import { readOutput, writeOutput } from './output-codec.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
@@ -113,6 +114,12 @@ function writeCommand(writer: ProtoWriter, command: Command): void {
     case 'compact': {
       const mark = writer.beginMessage(4);
       writer.varintField(1, command.revision);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'alarm': {
+      const mark = writer.beginMessage(13);
+      writeAlarm(writer, command);
       writer.endMessage(mark);
       return;
     }
@@ -219,6 +226,7 @@ function readCommand(reader: ProtoReader): Command {
 function readCommandBody(reader: ProtoReader, type: number): Command {
   if (type === transactField) return { type: 'transact', transaction: readTransaction(reader) };
   if (type >= leaseFields.leaseGrant && type <= leaseFields.leaseCheckpoint) return readLeaseCommand(reader, type);
+  if (type === 13) return readAlarm(reader);
   let key = emptyBytes;
   let value = emptyBytes;
   let revision = 0 as Revision;

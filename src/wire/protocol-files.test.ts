@@ -13,7 +13,7 @@ import { describe, expect, it } from 'vitest';
 const directory = fileURLToPath(new URL('../../protocol/', import.meta.url));
 
 const expected: Readonly<Record<string, string>> = {
-  'command.proto': '2cf31791fa1dadff',
+  'command.proto': '23986a682cd4e120',
   'election.proto': '7bb1e0576077a94c',
   'log.proto': 'ca91595accfa3dbd',
   'native.proto': '16750025b904dbf0',

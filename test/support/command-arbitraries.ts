@@ -17,6 +17,14 @@ const command = fc.oneof(
   ),
   fc.record({ type: fc.constant('delete'), key: bytes, expectedRevision: safe }, { requiredKeys: ['type', 'key'] }),
   fc.record({ type: fc.constant('compact'), revision: safe }),
+  fc.record({
+    type: fc.constant('alarm'),
+    active: fc.boolean(),
+    alarm: fc.record({
+      kind: fc.constantFrom('noSpace', 'corrupt'),
+      member: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    }),
+  }),
   fc.record({ type: fc.constant('checkpoint') }),
   fc.record({ type: fc.constant('transact'), transaction: arbitraryTransaction }),
   arbitraryLeaseCommand,

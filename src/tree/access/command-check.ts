@@ -25,15 +25,19 @@ export function commandRefusal(
   state: CheckedState,
 ): Refusal | undefined {
   if (!judge.enabled) return undefined;
-  if (command.type === 'access' || command.type === 'checkpoint' || command.type === 'leaseCheckpoint') {
-    return judge.adminRefusal(actor);
-  }
+  if (isForAdmins(command)) return judge.adminRefusal(actor);
   const grants = judge.grantsOf(actor);
   if (grants.type === 'failure') return grants;
   return grants.all || isPermitted(command, grants, state) ? undefined : permissionDenied;
 }
 
-type JudgedCommand = Exclude<Command, { type: 'access' | 'checkpoint' | 'leaseCheckpoint' }>;
+type AdminCommand = Extract<Command, { type: 'access' | 'alarm' | 'checkpoint' | 'leaseCheckpoint' }>;
+type JudgedCommand = Exclude<Command, AdminCommand>;
+
+function isForAdmins(command: Command): command is AdminCommand {
+  const { type } = command;
+  return type === 'access' || type === 'alarm' || type === 'checkpoint' || type === 'leaseCheckpoint';
+}
 
 function isPermitted(command: JudgedCommand, grants: Grants, state: CheckedState): boolean {
   switch (command.type) {

@@ -59,11 +59,10 @@ export const transactionScript: Script = async (session) => {
   await txn('value("flag") = "up"', 'put flag down', 'get flag\ndel flag');
   await txn('version("flag") = "0"', 'put flag new\nput other x', 'get flag');
   await txn('create("flag") > "2"\nmod("flag") > "1"', 'get --prefix fl', 'put no no', 'json');
-  await txn('lease("flag") = "0"', 'del flag --prev-kv\nget other', '', 'fields');
+  await txn('version("flag") < "9"', 'del flag --prev-kv\nget other', '', 'fields');
   await txn('', 'put same 1\nput same 2', '');
   await txn('', 'put same 1\ndel --prefix sa', '');
   await txn('', `${Array.from({ length: 129 }, (_, index) => `put key${index} x`).join('\n')}`, '');
-  await txn('value("flag") ~ "up"', 'get flag', '');
   await run(['get', '', '--from-key', '-w', 'fields']);
 };
 
@@ -79,10 +78,10 @@ export const watchScript: Script = async (session) => {
   await run(['put', 'w1', 'later']);
   await previous.lines(13);
   await previous.stop();
-  const range = session.begin(['watch', 'w1', 'w3', '--rev', '5', '-w', 'fields']);
   await run(['put', 'w2', 'in']);
   await run(['put', 'w3', 'out']);
   await run(['del', '--prefix', 'w']);
+  const range = session.begin(['watch', 'w1', 'w3', '--rev', '5', '-w', 'fields']);
   await range.lines(30);
   await range.stop();
   const commanded = session.begin(['watch', 'w', '--rev', '2', '--', 'echo', 'changed']);
@@ -220,7 +219,7 @@ export const alarmScript: Script = async (session) => {
     filled = !(await run(['put', `fill/${count % 4}`], mebibyte));
   }
   await session.run(['put', 'small', 'y']);
-  await session.run(['alarm', 'list'], { mask: [/memberID:\d+/g], sorted: true });
+  await session.run(['alarm', 'list'], { mask: [/memberID:\d+/g], distinct: true });
   await session.run(['txn'], { input: '\n\nput small z\n\n\n' });
   await session.run(['txn'], { input: '\n\nget small\n\n\n' });
   await session.run(['lease', 'grant', '600']);
@@ -231,7 +230,7 @@ export const alarmScript: Script = async (session) => {
   const revision = /"revision":(\d+)/.exec(head)?.[1] ?? '0';
   await session.run(['compaction', revision, '--physical'], { mask: [/revision \d+|compaction \d+/g] });
   await session.run(['defrag'], { everywhere: true, sorted: true });
-  await session.run(['alarm', 'disarm'], { mask: [/memberID:\d+/g], sorted: true });
+  await session.run(['alarm', 'disarm'], { mask: [/memberID:\d+/g], distinct: true });
   await session.run(['alarm', 'list']);
   await session.run(['put', 'small', 'z']);
   await session.run(['get', 'small', '--print-value-only']);
@@ -282,6 +281,6 @@ export const concurrencyScript: Script = async (session) => {
 
 export const checkScript: Script = async (session) => {
   // Whether a machine passes is no property of the server.
-  const measured = [/^(PASS|FAIL): .*/g, /^ ?\d+ \/ \d+ .*/g, /^.*\d+\.\d+%.*$/g];
+  const measured = [/^(PASS|FAIL): .*/g, /^.*\d+\.\d+%.*$/g];
   await session.run(['check', 'perf', '--load', 's'], { timeoutMs: 150_000, mask: measured });
 };

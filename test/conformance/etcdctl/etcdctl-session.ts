@@ -19,6 +19,8 @@ export interface StepOptions {
   readonly mask?: readonly RegExp[];
   /** Lines come in an order that means nothing. */
   readonly sorted?: boolean;
+  /** So does how often each comes. */
+  readonly distinct?: boolean;
   readonly timeoutMs?: number;
 }
 
@@ -102,12 +104,13 @@ export class EtcdctlSession {
     return child;
   }
 
-  private take(output: Output, { mask = [], sorted = false }: StepOptions): void {
-    const lines = [...output.stdout.split('\n'), ...output.stderr.split('\n').filter(isSaid)].map((line) =>
+  private take(output: Output, { mask = [], sorted = false, distinct = false }: StepOptions): void {
+    const lines = [...linesOf(output.stdout), ...linesOf(output.stderr).filter(isSaid)].map((line) =>
       mask.reduce((text, pattern) => text.replaceAll(pattern, '…'), this.masked(line)),
     );
     if (sorted) lines.sort();
-    this.transcript.push(...lines.filter((line) => line !== ''));
+    this.transcript.push(...(distinct ? new Set(lines) : lines));
+    while (this.transcript.at(-1) === '') this.transcript.pop();
   }
 
   private masked(line: string): string {
@@ -155,6 +158,11 @@ function ended(child: ChildProcess): Promise<{ readonly code: number | null; rea
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
+}
+
+/** As they stand in the end: a carriage return takes a line back. */
+function linesOf(text: string): string[] {
+  return text.split('\n').map((line) => line.slice(line.lastIndexOf('\r') + 1));
 }
 
 /** The client's own log is of times and addresses. */
