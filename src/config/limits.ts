@@ -79,6 +79,8 @@ export const limits = {
   sessionsMax: 10_000,
   sessionResultsMax: 8_192,
   sessionResultsTotalMax: 200_000,
+  /** Bytes in use of the tree's file at which puts are refused until something is deleted and compacted. */
+  quotaBytes: 2 * 2 ** 30,
   /** One log segment, bytes, and what the log keeps for slow followers. */
   logSegmentBytes: 64 * 2 ** 20,
   logRetainBytesMax: 128 * 2 ** 20,

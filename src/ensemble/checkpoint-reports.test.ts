@@ -55,3 +55,21 @@ test('CheckpointReports know the odd one out only where a majority of all member
   expect(standings()).toEqual(['odd', 'disputed', 'disputed']);
   expect(reports.standingOf(toServerId(1), toZxid(11))).toBe('agrees');
 });
+
+test('CheckpointReports know when no majority can come to agree any more', () => {
+  const reports = new CheckpointReports(3);
+  const at = (id: number, digest: string): void => reports.add({ ...report(id, 10), digest });
+  const standing = (): string => reports.standingOf(toServerId(1), toZxid(10));
+  at(1, 'a');
+  at(2, 'b');
+  expect(standing()).toBe('disputed');
+  at(3, 'c');
+  expect(standing()).toBe('undecidable');
+  const two = new CheckpointReports(2);
+  for (const [id, digest] of [
+    [1, 'a'],
+    [2, 'b'],
+  ] as const)
+    two.add({ ...report(id, 10), digest });
+  expect(two.standingOf(toServerId(1), toZxid(10))).toBe('undecidable');
+});

@@ -14,9 +14,9 @@ interface Wait {
 
 /**
  * How a member stands among those that have reported. 'disputed': others have another state; 'odd': so has a majority of
- * all members, and they agree.
+ * all members, and they agree; 'undecidable': whatever the others report, there is no such majority for any state.
  */
-export type Standing = 'agrees' | 'disputed' | 'odd';
+export type Standing = 'agrees' | 'disputed' | 'undecidable' | 'odd';
 
 /** Checkpoints whose reports are kept. */
 const checkpointsMax = 16;
@@ -56,7 +56,9 @@ export class CheckpointReports {
     }
     if (supporters.size === 1) return 'agrees';
     for (const [state, count] of supporters) if (state !== stateOf(own) && count * 2 > this.memberCount) return 'odd';
-    return 'disputed';
+    const missing = this.memberCount - reports.size;
+    const most = Math.max(...supporters.values());
+    return (most + missing) * 2 > this.memberCount ? 'disputed' : 'undecidable';
   }
 
   /** Calls back when every member has reported, or at the deadline with those who have. */

@@ -13,6 +13,8 @@ export interface DivergenceWatchHost {
   /** Proposes a checkpoint entry. A refusal (one is under way) is as good. */
   proposeCheckpoint(): void;
   error(text: string, details: Readonly<Record<string, unknown>>): void;
+  /** The members' states differ, and no majority of them agrees any more. */
+  undecided(): void;
   /** A majority of all members agrees on another state than this node has. */
   diverged(reason: string): void;
 }
@@ -38,8 +40,9 @@ export class DivergenceWatch {
     const standing = this.host.reports.standingOf(this.host.self, zxid);
     if (standing === 'agrees') return;
     const at = formatZxid(zxid);
-    if (standing === 'disputed')
+    if (standing === 'disputed' || standing === 'undecidable') {
       this.host.error('the trees of the members differ: zabtree digest --all shows how', { zxid: at });
-    else this.host.diverged(`its tree differs at zxid ${at} from the one that a majority of the members agrees on`);
+      if (standing === 'undecidable') this.host.undecided();
+    } else this.host.diverged(`its tree differs at zxid ${at} from the one that a majority of the members agrees on`);
   }
 }

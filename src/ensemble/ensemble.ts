@@ -21,6 +21,7 @@ import { Housekeeping } from './housekeeping.js';
 import { LeaderRequests } from './leader-requests.js';
 import { loadLogTail } from './load-log-tail.js';
 import { memberLog } from './member-log.js';
+import { OwnAlarms } from './own-alarms.js';
 import { PeerLinks } from './peer-links.js';
 import type { NodeStorage, Scheduler } from './ports.js';
 import { ReadPoints } from './read-points.js';
@@ -52,6 +53,7 @@ export class Ensemble implements EnsembleNode {
   private readonly reports: CheckpointReports;
   private readonly divergence: DivergenceWatch;
   private readonly housekeeping: Housekeeping;
+  private readonly ownAlarms: OwnAlarms;
   private readonly requestAddresses = new Map<ServerId, string>();
   private standing: Standing;
   private confirmation = 0;
@@ -70,9 +72,22 @@ export class Ensemble implements EnsembleNode {
     this.tree = new Tree(storage.store, {
       ...limits,
       defer: (task) => scheduler.defer(task),
+      overQuota: () => this.ownAlarms.overQuota,
       onBackgroundError: (error) =>
         log.warn('background work on the tree failed and will be tried again', { error: error.message }),
       ...(options.keyText === undefined ? {} : { keyText: options.keyText }),
+    });
+    this.ownAlarms = new OwnAlarms({
+      self: this.self,
+      tree: this.tree,
+      quotaBytes: limits.quotaBytes,
+      usage: () => this.tree.usage(),
+      nowMs: () => scheduler.nowMs(),
+      submit: (command, done) => {
+        const deadlineMs = scheduler.nowMs() + limits.requestTimeoutMsDefault;
+        this.submit({ command }, deadlineMs, ({ code }) => done(code === 'OK'));
+      },
+      warn: (text, details) => log.warn(text, details),
     });
     this.requestAddresses.set(this.self, config.requestAddr);
     this.links = this.createLinks();
@@ -125,6 +140,7 @@ export class Ensemble implements EnsembleNode {
         this.submit({ command: { type: 'checkpoint' } }, deadlineMs, () => undefined);
       },
       error: (text, details) => log.error(text, details),
+      undecided: () => this.ownAlarms.undecided(),
       diverged: (reason) => this.diverged(reason),
     });
     this.desk = this.createDesk();
@@ -137,7 +153,10 @@ export class Ensemble implements EnsembleNode {
       warn: (text) => log.warn(text),
       trimmed: (base) => this.runner.dispatch({ type: 'logTrimmed', base }),
       handOver: (reason) => this.runner.dispatch({ type: 'abdicate', reason }),
-      flushed: () => this.leaderRequests.schedule(),
+      flushed: () => {
+        this.ownAlarms.measure();
+        this.leaderRequests.schedule();
+      },
     });
   }
 
@@ -457,6 +476,7 @@ export class Ensemble implements EnsembleNode {
     this.broadcasts.expire(nowMs);
     this.writes.expire(nowMs);
     this.housekeeping.tick(nowMs);
+    this.ownAlarms.tick(nowMs);
     this.leaderRequests.schedule();
     this.writes.retry();
   }

@@ -6,8 +6,9 @@ import type { Scheduler } from '../ensemble/ports.js';
 import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
+import type { Alarm } from '../tree/alarms.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
-import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tree/replicated-tree.js';
+import type { DigestResult, RangeRequest, RangeResult, ReadResult, ReplicatedTree } from '../tree/replicated-tree.js';
 import type { RangeSelection } from '../tree/transaction.js';
 import { CompactedError } from './compacted-error.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
@@ -18,6 +19,7 @@ import type {
   ScrubSummary,
   SelectionHandle,
   SelectionSink,
+  ServiceUsage,
   StoreService,
   WatchHandle,
   WatchSink,
@@ -34,6 +36,7 @@ export interface ServiceLimits extends RequestLimits {
   readonly rangeRecordsMax: number;
   readonly watchPageBytes: number;
   readonly watchTurnMs: number;
+  readonly quotaBytes: number;
 }
 
 export interface ServiceOptions {
@@ -57,6 +60,8 @@ class NodeStoreService implements StoreService {
   private readonly turns: FairWatchTurns;
   private readonly watchSurroundings: WatchSurroundings;
   private readonly lastScrub: () => ScrubSummary | null;
+  /** Asked for and not done. */
+  private hashes = 0;
 
   constructor(node: EnsembleNode, options: ServiceOptions) {
     this.node = node;
@@ -124,6 +129,36 @@ class NodeStoreService implements StoreService {
     if (start.seen <= this.node.tree.appliedZxid) watch.begin();
     else this.beginOnceApplied(watch, start.seen);
     return watch;
+  }
+
+  get alarms(): readonly Alarm[] {
+    return this.node.tree.alarms;
+  }
+
+  usage(): ServiceUsage {
+    return { ...this.node.tree.usage(), quotaBytes: this.limits.quotaBytes };
+  }
+
+  barrier(timeoutMs: number, done: (error: StoreError | null) => void): void {
+    this.node.readBarrier(this.deadline(timeoutMs), done);
+  }
+
+  hashVersions(at: Revision | undefined, done: Parameters<StoreService['hashVersions']>[1]): void {
+    const { tree } = this.node;
+    const refusal = at === undefined ? null : unreadable(at, tree);
+    if (refusal !== null) done(refusal, null);
+    else if (this.hashes >= hashesMax) done(new StoreError('OVERLOADED', `${hashesMax} hashes are asked for`), null);
+    else {
+      this.hashes += 1;
+      tree.hashVersions(at ?? tree.revision, (error, hash) => {
+        this.hashes -= 1;
+        done(error === null ? null : storeErrorOf(error), hash);
+      });
+    }
+  }
+
+  reclaim(done: (error: StoreError | null) => void): void {
+    this.node.tree.reclaim((error) => done(error === null ? null : storeErrorOf(error)));
   }
 
   broadcast(payload: Bytes, timeoutMs: number, done: (error: StoreError | null) => void): void {
@@ -206,6 +241,21 @@ class NodeStoreService implements StoreService {
   }
 }
 
+/** Hashes over versions that may be asked for at a time: each reads all of them. */
+const hashesMax = 16;
+
+/** Why there is no state of this revision to be had; null: there is. */
+function unreadable(at: Revision, { revision, compactedRevision }: ReplicatedTree): StoreError | null {
+  if (at < compactedRevision) {
+    return new StoreError(
+      'COMPACTED',
+      `Revision ${at} is no longer kept: compacted up to revision ${compactedRevision}`,
+    );
+  }
+  if (at <= revision) return null;
+  return new StoreError('FUTURE_REVISION', `Revision ${at} is not reached yet: now is ${revision}`);
+}
+
 const memberRoles = {
   looking: 'looking',
   following: 'follower',
@@ -244,5 +294,5 @@ function answerRead<T>(read: () => T, done: (error: StoreError | null, result: T
 }
 
 function storeErrorOf(error: Error): StoreError {
-  return error instanceof StoreError ? error : new StoreError('INTERNAL', 'The digest failed', { cause: error });
+  return error instanceof StoreError ? error : new StoreError('INTERNAL', 'The tree cannot be read', { cause: error });
 }

@@ -5,6 +5,7 @@ import type { NodeStatus } from '../ensemble/ensemble-node.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { StoreError } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
+import type { Alarm } from '../tree/alarms.js';
 import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import type {
   DigestResult,
@@ -14,7 +15,7 @@ import type {
   WatchEvent,
   WatchRequest,
 } from '../tree/replicated-tree.js';
-import type { KeyRecord } from '../tree/store.js';
+import type { KeyRecord, StoreUsage, VersionsHash } from '../tree/store.js';
 import type { RangeSelection } from '../tree/transaction.js';
 
 export interface ReadOptions {
@@ -119,6 +120,11 @@ export interface MemberStatus extends Omit<NodeStatus, 'role'> {
   readonly lastScrub: ScrubSummary | null;
 }
 
+export interface ServiceUsage extends StoreUsage {
+  /** Bytes in use past which puts are refused. */
+  readonly quotaBytes: number;
+}
+
 export interface StoreService {
   /** What this node has applied: zxid and revision of its state, for the heads of answers. */
   readonly appliedZxid: Zxid;
@@ -140,6 +146,18 @@ export interface StoreService {
   watch(start: WatchStart, sink: WatchSink): WatchHandle;
   /** Watches that are neither cancelled nor ended. */
   readonly openWatches: number;
+  /** Calls back when this node has applied everything that was committed anywhere when this was called. */
+  barrier(timeoutMs: number, done: (error: StoreError | null) => void): void;
+  /** The alarms that are raised, as this node has applied them; by kind and member. */
+  readonly alarms: readonly Alarm[];
+  usage(): ServiceUsage;
+  /**
+   * Hash over the versions of user keys up to a revision (undefined = all that is applied), the same on every member with
+   * the same compacted revision. Works in the background, one hash after the other.
+   */
+  hashVersions(at: Revision | undefined, done: (error: StoreError | null, hash: VersionsHash | null) => void): void;
+  /** Calls back once what compaction made superfluous is removed from this node's disk, for new data to take its place. */
+  reclaim(done: (error: StoreError | null) => void): void;
   broadcast(payload: Bytes, timeoutMs: number, done: (error: StoreError | null) => void): void;
   onBroadcast(listener: (payload: Bytes) => void): () => void;
   status(): MemberStatus;

@@ -7,7 +7,7 @@ import type { AppliedAccess } from './access/tree-access.js';
 import type { Alarm } from './alarms.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
 import type { Entry, SpaceId } from './delta.js';
-import type { KeyRecord, TreeStore, VersionsHash, VersionWrite } from './store.js';
+import type { KeyRecord, StoreUsage, TreeStore, VersionsHash, VersionWrite } from './store.js';
 
 /** What came of executing a command on the leader. */
 export type Execution =
@@ -186,6 +186,8 @@ export interface ReplicatedTree {
    * Members with the same history and compacted revision have the same hash.
    */
   hashVersions(through: Revision, done: (error: Error | null, hash: VersionsHash | null) => void): void;
+  /** What the store under it takes, as of the last flush. */
+  usage(): StoreUsage;
   /** Flushes what is applied, and calls back once what compaction made superfluous by now is removed from the store. */
   reclaim(done: (error: Error | null) => void): void;
   /** The result of the last `checkpoint` entry's digest, kept for `digest --all`. */

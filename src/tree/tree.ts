@@ -30,7 +30,7 @@ import { mustRemember, rememberOf, type SessionLimits, SessionTable } from './se
 import { SpaceListeners } from './space-listeners.js';
 import { StagedLayer } from './staged-layer.js';
 import { StagedView } from './staged-view.js';
-import type { KeyRecord, TreeStore, VersionWrite } from './store.js';
+import type { KeyRecord, StoreUsage, TreeStore, VersionWrite } from './store.js';
 import { type ChangesResult, readChanges, readPast, readRange } from './tree-reads.js';
 import { readCommitted, scanCommitted } from './tree-view.js';
 import type { PastReader } from './watch-event.js';
@@ -244,6 +244,10 @@ export class Tree implements ReplicatedTree {
       if (error !== null) done(error, null);
       else flusher.hashVersions(through, done);
     });
+  }
+
+  usage(): StoreUsage {
+    return this.layers.store.usage();
   }
 
   reclaim(done: (error: Error | null) => void): void {
