@@ -4,9 +4,9 @@
 import { unreachable } from '../shared/assert.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import type { Command } from './command.js';
+import type { Outcome } from './command-outcome.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
-import type { Outcome } from './execute-command.js';
 import type { ReplicatedTree } from './replicated-tree.js';
 import type { Transaction, TransactionOperation } from './transaction.js';
 

@@ -3,22 +3,25 @@
 
 import { assert, unreachable } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
-import type { ErrorCode } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import { type AccessChange, executeAccessChange } from './access/access-change.js';
 import { executeAlarm, refusalOf } from './alarms.js';
-import type { Command, CommandOutput } from './command.js';
+import type { Command } from './command.js';
+import { failure, type Outcome } from './command-outcome.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
+import {
+  checkpointLeases,
+  grantLease,
+  keepLeaseAlive,
+  type LeasePort,
+  leaseTimeToLive,
+  revokeLease,
+} from './lease-commands.js';
 import { leasedKey } from './lease-records.js';
 import type { KeyState } from './store.js';
 
-export type Outcome =
-  /** Operations of one entry, in order; none: nothing changes, and the answer is all there is. */
-  | { readonly type: 'effect'; readonly operations: readonly Operation[]; readonly output?: CommandOutput }
-  | { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string };
-
-export function executeCommand(command: Command, view: CommandView): Outcome {
+export function executeCommand(command: Command, view: CommandView, leases: LeasePort): Outcome {
   const refusal = refusalOf(command, view);
   if (refusal !== undefined) return refusal;
   switch (command.type) {
@@ -36,12 +39,17 @@ export function executeCommand(command: Command, view: CommandView): Outcome {
       // Each pending checkpoint holds a generation of its own, so only one at a time.
       if (view.checkpointPending) return failure('OVERLOADED', 'Cannot begin a checkpoint: another one is under way');
       return { type: 'effect', operations: [{ type: 'checkpoint' }] };
-    case 'transact':
     case 'leaseGrant':
+      return grantLease(command, view, leases);
     case 'leaseRevoke':
+      return revokeLease(command, view, leases);
     case 'leaseKeepAlive':
+      return keepLeaseAlive(command, view);
     case 'leaseTimeToLive':
+      return leaseTimeToLive(command, view, leases);
     case 'leaseCheckpoint':
+      return checkpointLeases(command, view);
+    case 'transact':
       return failure('UNSUPPORTED', `Cannot execute "${command.type}": this version does not know it`);
     case 'access':
       return changeAccess(command.change, view);
@@ -126,10 +134,6 @@ function detached(
 function mismatch(current: KeyState | undefined, expected: Revision): Outcome {
   const actual = current === undefined ? 'the key does not exist' : `it is ${current.modRevision}`;
   return failure('REVISION_MISMATCH', `Expected mod revision ${expected}, but ${actual}`);
-}
-
-function failure(code: ErrorCode, message: string): Outcome {
-  return { type: 'failure', code, message };
 }
 
 function checked(key: Bytes): Bytes {

@@ -13,6 +13,7 @@ import { executeCommand } from './execute-command.js';
 import { type DigestDone, Flusher, type VersionsHashDone } from './flusher.js';
 import { Generation } from './generation.js';
 import { type KeyText, keyTextOf } from './key-text.js';
+import { type LeasePort, noLeases } from './lease-commands.js';
 import type {
   ChangesOptions,
   DigestResult,
@@ -53,6 +54,8 @@ export interface TreeOptions extends SessionLimits, TreeAccessLimits {
   readonly keyText?: KeyText;
   /** Puts are refused while this is so. */
   readonly overQuota?: () => boolean;
+  /** What lease commands need, where they are executed. */
+  readonly leases?: LeasePort;
   /** Background work failed (compaction, a checkpoint's digest); it is retried, but the operator should know. */
   readonly onBackgroundError?: (error: Error) => void;
 }
@@ -75,6 +78,7 @@ export class Tree implements ReplicatedTree {
   private checkpointListeners: ((result: DigestResult) => void)[] = [];
   private readonly view: StagedView;
   private readonly committedAlarms: CommittedAlarms;
+  private readonly leases: LeasePort;
 
   constructor(store: TreeStore, options: TreeOptions) {
     this.options = options;
@@ -90,6 +94,7 @@ export class Tree implements ReplicatedTree {
     this.access = new TreeAccess(store, options);
     this.committedAlarms = new CommittedAlarms(this);
     this.view = this.createView();
+    this.leases = options.leases ?? noLeases;
   }
 
   get appliedZxid(): Zxid {
@@ -135,7 +140,8 @@ export class Tree implements ReplicatedTree {
       if (repeat !== undefined) return repeat;
     }
     // After the look for a repeat: what was once told stays true, whatever the client may do by now.
-    const outcome = this.access.refusalOf(envelope, this.view) ?? executeCommand(envelope.command, this.view);
+    const outcome =
+      this.access.refusalOf(envelope, this.view) ?? executeCommand(envelope.command, this.view, this.leases);
     const verdict = outcome.type === 'failure' ? outcome : success;
     const { code, message } = verdict;
     const operations = outcome.type === 'failure' ? noOperations : outcome.operations;
