@@ -81,6 +81,12 @@ export const limits = {
   sessionResultsTotalMax: 200_000,
   /** Bytes in use of the tree's file at which puts are refused until something is deleted and compacted. */
   quotaBytes: 2 * 2 ** 30,
+  /** Leases, and those that have ended and are being revoked at a time. */
+  leasesMax: 200_000,
+  leaseExpiriesInFlightMax: 512,
+  /** Keys, and bytes of keys, that a lease takes with it at one revision; one that holds more loses some before. */
+  leaseRevokeKeysMax: 10_000,
+  leaseRevokeBytesMax: 2 * 2 ** 20,
   /** One log segment, bytes, and what the log keeps for slow followers. */
   logSegmentBytes: 64 * 2 ** 20,
   logRetainBytesMax: 128 * 2 ** 20,

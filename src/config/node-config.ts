@@ -43,6 +43,8 @@ export interface TimingConfig {
   readonly scrubIntervalMs: number;
   /** A leader has all members compare digests of the whole tree this often. */
   readonly digestIntervalMs: number;
+  /** What remains of a lease that is not renewed is told to the next leader this often. */
+  readonly leaseCheckpointIntervalMs: number;
 }
 
 export const defaultTiming: TimingConfig = {
@@ -57,6 +59,7 @@ export const defaultTiming: TimingConfig = {
   scrubDelayMs: 60_000,
   scrubIntervalMs: 21_600_000,
   digestIntervalMs: 21_600_000,
+  leaseCheckpointIntervalMs: 300_000,
 };
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;

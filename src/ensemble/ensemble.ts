@@ -19,6 +19,8 @@ import type { EnsembleOptions, Standing } from './ensemble-options.js';
 import { Forwarder } from './forwarding.js';
 import { Housekeeping } from './housekeeping.js';
 import { LeaderRequests } from './leader-requests.js';
+import { leasePortOf } from './lease-port.js';
+import { Lessor } from './lessor.js';
 import { loadLogTail } from './load-log-tail.js';
 import { memberLog } from './member-log.js';
 import { OwnAlarms } from './own-alarms.js';
@@ -44,6 +46,7 @@ export class Ensemble implements EnsembleNode {
   private readonly runner: CoreRunner;
   private readonly desk: BulkDesk;
   private readonly leaderRequests: LeaderRequests;
+  private readonly lessor: Lessor;
   private readonly forwarder: Forwarder;
   private readonly writes: WriteRouter;
   private readonly readPoints: ReadPoints;
@@ -75,6 +78,7 @@ export class Ensemble implements EnsembleNode {
       overQuota: () => this.ownAlarms.overQuota,
       onBackgroundError: (error) =>
         log.warn('background work on the tree failed and will be tried again', { error: error.message }),
+      leases: leasePortOf(config, options.seed, (id) => this.lessor.remainingSeconds(id)),
       ...(options.keyText === undefined ? {} : { keyText: options.keyText }),
     });
     this.ownAlarms = new OwnAlarms({
@@ -89,6 +93,15 @@ export class Ensemble implements EnsembleNode {
       },
       warn: (text, details) => log.warn(text, details),
     });
+    this.lessor = new Lessor(
+      {
+        tree: this.tree,
+        submit: (request) => this.leaderRequests.submit(request),
+        nowMs: () => scheduler.nowMs(),
+        defer: (task) => scheduler.defer(task),
+      },
+      { limits, checkpointIntervalMs: config.timing.leaseCheckpointIntervalMs },
+    );
     this.requestAddresses.set(this.self, config.requestAddr);
     this.links = this.createLinks();
     this.leaderRequests = this.createLeaderRequests();
@@ -290,6 +303,7 @@ export class Ensemble implements EnsembleNode {
         batchesInFlight: () => this.runner.batchesInFlight(),
         propose: (batch) => this.runner.dispatch({ type: 'propose', batch }),
         requestConfirmation: () => this.requestConfirmation(),
+        admit: (request) => this.lessor.admit(request),
         refusal: () => this.housekeeping.refusal(),
         defer: (task) => this.scheduler.defer(task),
       },
@@ -372,6 +386,7 @@ export class Ensemble implements EnsembleNode {
   private roleChanged(next: Standing): void {
     const previous = this.standing;
     this.standing = { role: next.role, epoch: next.epoch, leader: next.leader, serving: next.serving };
+    this.lessor.serves(next.role === 'leading' && next.serving);
     this.options.onRoleChanged?.();
     this.options.log.info(`this node is ${next.role}`, {
       epoch: next.epoch,
@@ -468,6 +483,7 @@ export class Ensemble implements EnsembleNode {
   private sweep(): void {
     const nowMs = this.scheduler.nowMs();
     this.divergence.tick(nowMs);
+    this.lessor.tick(nowMs);
     this.leaderRequests.expire(nowMs);
     this.forwarder.expire(nowMs);
     this.readPoints.expire(nowMs);

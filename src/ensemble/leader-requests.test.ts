@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { limits } from '../config/limits.js';
-import { type ClientId, toEpoch, type Zxid, zxidOf, zxidZero } from '../shared/ids.js';
+import { type Limits, limits } from '../config/limits.js';
+import { type ClientId, revisionFirst, toEpoch, toRevision, type Zxid, zxidOf, zxidZero } from '../shared/ids.js';
 import { VirtualClock } from '../simulator/virtual-clock.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
 import type { Command, CommandResult, RequestIdentity } from '../tree/command.js';
+import { type Operation, type SpaceId, spaces } from '../tree/delta.js';
+import { encodeLeaseRecord, leasedKey, leaseKey } from '../tree/lease-records.js';
 import { Tree } from '../tree/tree.js';
 import { decodeBatch } from '../wire/batch-codec.js';
 import type { Batch } from '../zab/messages.js';
@@ -27,13 +29,23 @@ class Leader {
   private counter = 0;
   readonly requests: LeaderRequests;
 
-  constructor() {
+  constructor(limited: Partial<Limits> = {}) {
     const defer = (task: () => void): void => {
       this.tasks.push(task);
     };
     const after = (delayMs: number, task: () => void): (() => void) => this.clock.after(delayMs, task);
     const disk = new MemoryTreeDisk({ scheduler: { defer, after } });
-    this.tree = new Tree(disk.open('tree'), { ...limits, defer });
+    this.tree = new Tree(disk.open('tree'), {
+      ...limits,
+      defer,
+      leases: {
+        ttlSecondsMin: 1,
+        revokeKeysMax: 100,
+        revokeBytesMax: 100_000,
+        drawId: () => 1n,
+        remainingSeconds: () => undefined,
+      },
+    });
     this.requests = new LeaderRequests(
       {
         tree: this.tree,
@@ -45,11 +57,32 @@ class Leader {
           this.proposed.push(batch);
         },
         requestConfirmation: () => ++this.confirmations,
+        admit: (request) => request,
         refusal: () => this.refused,
         defer,
       },
-      { ...limits, batchEntriesMax: 4, prepareQueueMax: 8, batchesInFlightMax: 2 },
+      { ...limits, batchEntriesMax: 4, prepareQueueMax: 8, batchesInFlightMax: 2, ...limited },
     );
+  }
+
+  /** A lease with keys of this length, as if it had been granted by another leader. */
+  lease(id: bigint, keys: number, keyBytes: number): void {
+    const put = (space: SpaceId, key: Uint8Array, lease: bigint): Operation => ({
+      type: 'put',
+      space,
+      key,
+      value: encodeLeaseRecord({ grantedSeconds: 10, remainingSeconds: 0 }),
+      createRevision: revisionFirst,
+      version: 1,
+      lease,
+    });
+    const operations = [put(spaces.leases, leaseKey(id), 0n)];
+    for (let i = 0; i < keys; i++) {
+      const key = bytes(`${i}`.padEnd(keyBytes, 'k'));
+      operations.push(put(spaces.user, key, id), put(spaces.leaseKeys, leasedKey(id, key), 0n));
+    }
+    this.counter += 1;
+    this.tree.apply([{ zxid: zxidOf(toEpoch(1), this.counter), revision: toRevision(2), operations }]);
   }
 
   turn(): void {
@@ -190,6 +223,16 @@ describe('LeaderRequests', () => {
     leader.refused = failure('NO_SPACE', 'full');
     leader.turn();
     expect(results.filter(([, code]) => code === 'NO_SPACE')).toHaveLength(8);
+  });
+
+  test('what a command came to counts for the batch, not only what it says', () => {
+    const heldKeys = 5;
+    leader = new Leader({ batchBytesMax: 1_000 });
+    leader.lease(1n, heldKeys, 300);
+    submit('revoke', { type: 'leaseRevoke', id: 1n });
+    submit('next', set('a'));
+    leader.turn();
+    expect(leader.proposed.map(({ first, last }) => last - first + 1)).toEqual([1, 1]);
   });
 
   test('a checkpoint goes alone in its batch, so that a flush ends where a batch does', () => {

@@ -23,6 +23,8 @@ export interface LeaderRequestsHost {
   propose(batch: Batch): void;
   /** Asks for a confirmation of leadership that begins after now; its number is given to `confirmed` or a later one. */
   requestConfirmation(): number;
+  /** Sees each request before it waits for its execution; null: it is answered already. */
+  admit(request: PendingRequest): PendingRequest | null;
   /** A code and a text when commands have to be refused for lack of space; null otherwise. */
   refusal(): CommandResult | null;
   defer(task: () => void): void;
@@ -69,7 +71,9 @@ export class LeaderRequests {
       );
       return;
     }
-    this.queue.push(request);
+    const admitted = this.host.admit(request);
+    if (admitted === null) return;
+    this.queue.push(admitted);
     this.schedule();
   }
 
