@@ -2,6 +2,8 @@
 // ensemble and its front ends. Starts and stops everything in order; decides nothing else.
 
 import { randomBytes } from 'node:crypto';
+import { etcdMethods } from '../api/etcd/listener.js';
+import { ResponseHeaders } from '../api/etcd/response-headers.js';
 import { membershipHash, type NodeConfig } from '../config/node-config.js';
 import { Ensemble } from '../ensemble/ensemble.js';
 import type { NodeStorage } from '../ensemble/ports.js';
@@ -108,9 +110,9 @@ export async function startServer({ config, log, onHalt, onDamage }: ServerOptio
     bytesPerSecondMax: limits.scrubBytesPerSecondMax,
     log,
   });
-  ports.client.serve({
-    service: createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound }),
-  });
+  const service = createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound });
+  const etcd = { service, limits, log, headers: new ResponseHeaders(service), actorOf: () => undefined };
+  ports.client.serve({ service, methods: etcdMethods(etcd) });
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();
   const close = async (): Promise<void> => {

@@ -3,11 +3,13 @@
 
 import type { EnsembleNode, NodeStatus } from '../ensemble/ensemble-node.js';
 import type { Scheduler } from '../ensemble/ports.js';
-import type { Bytes } from '../shared/bytes.js';
+import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { Alarm } from '../tree/alarms.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import { spaces } from '../tree/delta.js';
+import { leaseIdOf } from '../tree/lease-records.js';
 import type { DigestResult, RangeRequest, RangeResult, ReadResult, ReplicatedTree } from '../tree/replicated-tree.js';
 import type { RangeSelection } from '../tree/transaction.js';
 import { CompactedError } from './compacted-error.js';
@@ -119,6 +121,10 @@ class NodeStoreService implements StoreService {
     return { resume: () => undefined, cancel: () => undefined };
   }
 
+  leases(options: ReadOptions, done: Parameters<StoreService['leases']>[1]): void {
+    this.readOnce(options, () => ({ ids: this.leaseIds(), revision: this.revision }), done);
+  }
+
   watch(start: WatchStart, sink: WatchSink): WatchHandle {
     const refusal = start.single ? checkKey(start.from, this.limits) : checkRange(start.from, start.to, this.limits);
     if (refusal !== null) throw refusal;
@@ -192,6 +198,12 @@ class NodeStoreService implements StoreService {
     const { requestTimeoutMsDefault, requestTimeoutMsMax } = this.limits;
     const clamped = timeoutMs > 0 ? Math.min(timeoutMs, requestTimeoutMsMax) : requestTimeoutMsDefault;
     return this.scheduler.nowMs() + clamped;
+  }
+
+  private leaseIds(): bigint[] {
+    const ids: bigint[] = [];
+    this.node.tree.scanSpace(spaces.leases, emptyBytes, undefined, ({ key }) => ids.push(leaseIdOf(key)) > 0);
+    return ids;
   }
 
   private mayReadNow(options: ReadOptions): boolean {

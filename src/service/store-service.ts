@@ -142,6 +142,14 @@ export interface StoreService {
    * its bytes, in turns of the event loop. Calls the sink at the earliest before this returns.
    */
   select(selection: RangeSelection, options: ReadOptions, sink: SelectionSink): SelectionHandle;
+  /** Ids of all leases, and the revision of that state. */
+  leases(
+    options: ReadOptions,
+    done: (
+      error: StoreError | null,
+      result: { readonly ids: readonly bigint[]; readonly revision: Revision } | null,
+    ) => void,
+  ): void;
   /** Throws StoreError for a range that cannot be; anything later reaches the sink, never before this returns. */
   watch(start: WatchStart, sink: WatchSink): WatchHandle;
   /** Watches that are neither cancelled nor ended. */

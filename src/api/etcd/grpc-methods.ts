@@ -1,10 +1,12 @@
 // How a command becomes a method: whatever is thrown while a message is handled ends the call with etcd's code and text,
 // and a defect is logged. Never decodes or answers anything itself.
 
+import type { ReadOptions } from '../../service/store-service.js';
 import { InvariantError } from '../../shared/assert.js';
 import type { Bytes } from '../../shared/bytes.js';
 import type { ErrorCode } from '../../shared/errors.js';
-import type { Command, CommandOutput, CommandResult } from '../../tree/command.js';
+import { zxidZero } from '../../shared/ids.js';
+import type { Command, CommandEnvelope, CommandOutput, CommandResult } from '../../tree/command.js';
 import type { EtcdContext } from './context.js';
 import { failureOf, failureOfCode } from './errors.js';
 import type { GrpcCall, GrpcMethod, MessageStream } from './grpc/grpc-call.js';
@@ -61,6 +63,19 @@ export function answer(call: GrpcCall, response: Bytes): void {
   call.finish();
 }
 
+/** The command in the caller's name. */
+export function envelopeOf(context: EtcdContext, call: GrpcCall, command: Command): CommandEnvelope {
+  const actor = context.actorOf(call);
+  return actor === undefined ? { command } : { command, actor };
+}
+
+/** For a read in the caller's name: nothing is read once the caller has gone. */
+export function readOptions(context: EtcdContext, call: GrpcCall, { local }: { readonly local: boolean }): ReadOptions {
+  const actor = context.actorOf(call);
+  const options = { local, seen: zxidZero, timeoutMs: call.timeoutMs, wanted: () => !call.over };
+  return actor === undefined ? options : { ...options, actor };
+}
+
 /**
  * Gives the command to the store in the caller's name. A failure ends the call, a success is answered by what `encode`
  * makes of the result; what that throws ends the call as well, since nobody above is left to see it.
@@ -71,8 +86,7 @@ export function submit(
   command: Command,
   encode: (result: CommandResult) => Bytes,
 ): void {
-  const actor = context.actorOf(call);
-  context.service.write(actor === undefined ? { command } : { command, actor }, call.timeoutMs, (result) => {
+  context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) => {
     if (call.over) return;
     if (result.code !== 'OK') {
       failWithCode(call, result.code);
@@ -130,4 +144,5 @@ class GuardedStream implements MessageStream {
   }
 }
 
-const closedStream: MessageStream = { message: () => undefined, halfClosed: () => undefined };
+/** For calls that have ended before their first message. */
+export const closedStream: MessageStream = { message: () => undefined, halfClosed: () => undefined };

@@ -1,10 +1,59 @@
 // The table of all methods of the etcd front end, by their paths. What carries calls to them is not known here.
 
+import { electionMethods } from './commands/election.js';
+import { healthMethods } from './commands/health.js';
+import { kvMethods } from './commands/kv.js';
 import { leaseMethods } from './commands/lease.js';
+import { lockMethods } from './commands/lock.js';
 import { watchMethods } from './commands/watch.js';
 import type { EtcdContext } from './context.js';
-import type { GrpcMethods } from './grpc/grpc-call.js';
+import { etcdFailures } from './errors.js';
+import type { GrpcCall, GrpcMethod, GrpcMethods, MessageStream } from './grpc/grpc-call.js';
+import { closedStream } from './grpc-methods.js';
+import { LeaderMonitor } from './leader-monitor.js';
 
 export function etcdMethods(context: EtcdContext): GrpcMethods {
-  return new Map([...leaseMethods(context), ...watchMethods(context)]);
+  const monitor = new LeaderMonitor(context.service);
+  const entries = [
+    ...kvMethods(context),
+    ...leaseMethods(context),
+    ...lockMethods(context),
+    ...electionMethods(context),
+    ...healthMethods(context, monitor),
+  ];
+  return new Map([
+    ...entries.map(([path, method]) => [path, requiringLeader(path, method, monitor)] as const),
+    // Streams of watches look after their leader by themselves.
+    ...watchMethods(context),
+  ]);
+}
+
+/** Calls that take one message and go on answering. */
+const endless: ReadonlySet<string> = new Set([
+  '/etcdserverpb.KV/RangeStream',
+  '/etcdserverpb.Maintenance/Snapshot',
+  '/v3electionpb.Election/Observe',
+  '/grpc.health.v1.Health/Watch',
+]);
+
+/** A client may ask to be refused while there is no leader, and to have its streams ended when there is none any more. */
+function requiringLeader(path: string, method: GrpcMethod, monitor: LeaderMonitor): GrpcMethod {
+  const admitted = (call: GrpcCall): boolean => {
+    if (call.header('hasleader') !== 'true') return true;
+    if (!monitor.hasLeader) {
+      call.fail(etcdFailures.noLeader.status, etcdFailures.noLeader.message);
+      return false;
+    }
+    if (method.type === 'stream' || endless.has(path)) monitor.watchCall(call);
+    return true;
+  };
+  if (method.type === 'stream') {
+    return { type: 'stream', open: (call): MessageStream => (admitted(call) ? method.open(call) : closedStream) };
+  }
+  return {
+    type: 'unary',
+    handle: (call, request) => {
+      if (admitted(call)) method.handle(call, request);
+    },
+  };
 }

@@ -4,7 +4,6 @@
 import type { SelectionHandle, SelectionHead, SelectionSink } from '../../service/store-service.js';
 import type { Bytes } from '../../shared/bytes.js';
 import type { StoreError } from '../../shared/errors.js';
-import { zxidZero } from '../../shared/ids.js';
 import type { KeyRecord } from '../../tree/store.js';
 import type { RangeSelection } from '../../tree/transaction.js';
 import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
@@ -12,7 +11,7 @@ import { rangeRecordSize, rangeTailSize, writeRangeRecord, writeRangeTail } from
 import { headerFieldSize, writeHeaderField } from './codec/response-header.js';
 import type { EtcdContext } from './context.js';
 import type { GrpcCall } from './grpc/grpc-call.js';
-import { failCall } from './grpc-methods.js';
+import { failCall, readOptions } from './grpc-methods.js';
 
 /** Answers up to this are sent in one piece. */
 const wholeBytesMax = 64 * 2 ** 10;
@@ -35,14 +34,7 @@ export class RangeAnswer implements SelectionSink {
 
   select(selection: RangeSelection, serializable: boolean): void {
     const { context, call } = this;
-    const actor = context.actorOf(call);
-    const options = {
-      local: serializable,
-      seen: zxidZero,
-      timeoutMs: call.timeoutMs,
-      wanted: () => !call.over,
-      ...(actor === undefined ? {} : { actor }),
-    };
+    const options = readOptions(context, call, { local: serializable });
     this.handle = context.service.select(selection, options, this);
     call.onDrain(() => this.handle?.resume());
     call.onCancelled(() => this.handle?.cancel());

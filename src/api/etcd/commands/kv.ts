@@ -23,10 +23,12 @@ import type { GrpcCall } from '../grpc/grpc-call.js';
 import { type MethodEntries, outputOf, submit, unary } from '../grpc-methods.js';
 import { checkOperation, checkTransaction } from '../operation-checks.js';
 import { RangeAnswer } from '../range-answer.js';
+import { RangeStreamAnswer } from '../range-stream-answer.js';
 
 export function kvMethods(context: EtcdContext): MethodEntries {
   return [
     unary(context, '/etcdserverpb.KV/Range', (call, request) => range(context, call, request)),
+    unary(context, '/etcdserverpb.KV/RangeStream', (call, request) => rangeStream(context, call, request)),
     unary(context, '/etcdserverpb.KV/Put', (call, request) => put(context, call, request)),
     unary(context, '/etcdserverpb.KV/DeleteRange', (call, request) => deleteRange(context, call, request)),
     unary(context, '/etcdserverpb.KV/Txn', (call, request) => txn(context, call, request)),
@@ -39,6 +41,15 @@ function range(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
   const refusal = checkOperation(operation);
   if (refusal !== null) refuse(call, refusal);
   else new RangeAnswer(context, call).select(operation.selection, serializable);
+}
+
+function rangeStream(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  const { operation, serializable } = decodeRangeRequest(new ProtoReader(bytes));
+  const { sortTarget, descending } = operation.selection;
+  const refusal = checkOperation(operation);
+  if (refusal !== null) refuse(call, refusal);
+  else if (sortTarget !== 'key' || descending) refuse(call, etcdFailures.invalidSortOption);
+  else new RangeStreamAnswer(context, call).select(operation.selection, serializable);
 }
 
 function put(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {

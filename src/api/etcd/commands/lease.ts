@@ -1,5 +1,5 @@
-// The service Lease: grants, revokes, renews and describes leases. Every one of them goes to the leader as a command, the
-// reading ones too: what remains of a lease only the leader knows.
+// The service Lease: grants, revokes, renews, describes and lists leases. What asks about one lease goes to the leader as
+// a command, the reading too: what remains of a lease only the leader knows.
 
 import type { Bytes } from '../../../shared/bytes.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
@@ -8,13 +8,25 @@ import { headerFields } from '../codec/response-header.js';
 import type { EtcdContext } from '../context.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
-import { type MethodEntries, outputOf, submit, unary } from '../grpc-methods.js';
+import {
+  answer,
+  failCall,
+  type MethodEntries,
+  outputOf,
+  readOptions,
+  streaming,
+  submit,
+  unary,
+} from '../grpc-methods.js';
+import { LeaseRenewals } from '../lease-renewals.js';
 
 export function leaseMethods(context: EtcdContext): MethodEntries {
   return [
     unary(context, '/etcdserverpb.Lease/LeaseGrant', (call, request) => grant(context, call, request)),
     unary(context, '/etcdserverpb.Lease/LeaseRevoke', (call, request) => revoke(context, call, request)),
+    streaming(context, '/etcdserverpb.Lease/LeaseKeepAlive', (call) => new LeaseRenewals(context, call)),
     unary(context, '/etcdserverpb.Lease/LeaseTimeToLive', (call, request) => timeToLive(context, call, request)),
+    unary(context, '/etcdserverpb.Lease/LeaseLeases', (call, request) => leases(context, call, request)),
   ];
 }
 
@@ -48,5 +60,21 @@ function timeToLive(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
       grantedTTL: int64Of(grantedSeconds),
       keys: [...keys],
     });
+  });
+}
+
+function leases(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
+  decodeMessage(pb.LeaseLeasesRequest, bytes);
+  context.service.leases(readOptions(context, call, { local: false }), (error, result) => {
+    if (call.over) return;
+    if (error !== null || result === null) {
+      failCall(context, call, error);
+      return;
+    }
+    const header = headerFields(context.headers.at(result.revision));
+    answer(
+      call,
+      encodeMessage(pb.LeaseLeasesResponse, { header, leases: result.ids.map((id) => ({ ID: int64Of(id) })) }),
+    );
   });
 }
