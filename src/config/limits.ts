@@ -54,6 +54,8 @@ export const limits = {
   /** Unsent bytes of one gRPC call past which its method waits, and of all calls of a connection, which share them. */
   grpcStreamQueueBytesMax: 1 * 2 ** 20,
   grpcConnectionQueueBytesMax: 16 * 2 ** 20,
+  /** A gRPC connection that is silent for half of it is pinged, and closed when it stays silent. */
+  grpcSilenceMsMax: 120_000,
   watchesPerConnectionMax: 20_000,
   /** Unsent bytes on a client connection past which its watches wait and go on from history. */
   watchQueueBytesMax: 1 * 2 ** 20,

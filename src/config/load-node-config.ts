@@ -171,6 +171,7 @@ const logSegmentBytesCeiling = 2 ** 30;
 /** A timer that is set for longer goes off at once. */
 const timerMsMax = 2 ** 31 - 1;
 const timed = [
+  'grpcSilenceMsMax',
   'handshakeTimeoutMs',
   'requestArrivalTimeoutMs',
   'requestTimeoutMsDefault',

@@ -21,6 +21,8 @@ export interface GrpcListenerOptions {
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const tellingBytes = 4;
 
+const checksPerSilence = 8;
+
 /** Whether a connection that begins like this speaks HTTP/2; undefined: more has to come. */
 export function beginsHttp2(first: Uint8Array): boolean | undefined {
   const length = Math.min(first.length, tellingBytes);
@@ -31,6 +33,8 @@ export function beginsHttp2(first: Uint8Array): boolean | undefined {
 export class GrpcListener {
   private readonly sessions = new Set<GrpcSession>();
   private readonly host: SessionsHost;
+  /** Runs while there are connections. */
+  private silence: NodeJS.Timeout | undefined;
 
   constructor({ methods, limits, budget, arrivals }: GrpcListenerOptions) {
     this.host = {
@@ -42,7 +46,7 @@ export class GrpcListener {
       dueCalls: new DueCalls(),
       callCount: 0,
       waitingCount: 0,
-      closed: (session) => this.sessions.delete(session),
+      closed: (session) => this.forget(session),
     };
   }
 
@@ -53,12 +57,25 @@ export class GrpcListener {
 
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
   accept(socket: Socket, commonName?: string): void {
+    this.silence ??= setInterval(() => this.checkSilence(), this.host.limits.grpcSilenceMsMax / checksPerSilence);
     this.sessions.add(new GrpcSession(socket, { host: this.host, commonName }));
   }
 
   /** Tells every client that this node is stopping. Calls for one answer may still get it, until the sockets are closed. */
   close(): void {
     for (const session of this.sessions) session.stop();
+  }
+
+  private checkSilence(): void {
+    const nowMs = performance.now();
+    for (const session of this.sessions) session.checkSilence(nowMs);
+  }
+
+  private forget(session: GrpcSession): void {
+    this.sessions.delete(session);
+    if (this.sessions.size > 0) return;
+    clearInterval(this.silence);
+    this.silence = undefined;
   }
 }
 

@@ -49,12 +49,17 @@ export class GrpcSession implements CallHost {
   private readonly calls = new Set<StreamCall>();
   private readonly parked = new Fifo<StreamCall>();
   private readonly handshake: NodeJS.Timeout;
+  private readonly socket: Socket;
+  private bytesRead = 0;
+  private heardMs = performance.now();
+  private pinged = false;
   private heldBytes = 0;
   private smallBytes = 0;
 
   constructor(socket: Socket, options: { readonly host: SessionsHost; readonly commonName: string | undefined }) {
     const { host } = options;
     this.host = host;
+    this.socket = socket;
     this.commonName = options.commonName;
     this.session = performServerHandshake(socket, {
       maxSessionMemory: sessionMemoryMb,
@@ -137,6 +142,27 @@ export class GrpcSession implements CallHost {
     if (!this.session.closed) this.session.close();
     for (const call of [...this.calls]) {
       if (call.method.type === 'stream') call.stop(grpcStatus.unavailable, 'etcdserver: server stopped');
+    }
+  }
+
+  /**
+   * Pings a client that has been silent, and cuts off one that stays so. Also the only way to be rid of a connection that
+   * broke the protocol: node:http2 says goodbye to it, then neither reads it nor closes it nor tells anybody.
+   */
+  checkSilence(nowMs: number): void {
+    const { bytesRead } = this.socket;
+    if (bytesRead !== this.bytesRead) {
+      this.bytesRead = bytesRead;
+      this.heardMs = nowMs;
+      this.pinged = false;
+      return;
+    }
+    const silentMs = nowMs - this.heardMs;
+    const { grpcSilenceMsMax } = this.host.limits;
+    if (silentMs >= grpcSilenceMsMax) this.session.destroy();
+    else if (silentMs >= grpcSilenceMsMax / 2 && !this.pinged && !this.session.destroyed) {
+      this.pinged = true;
+      this.session.ping(() => undefined);
     }
   }
 
