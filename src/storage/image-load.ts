@@ -2,10 +2,10 @@
 
 import { compareBytes } from '../shared/bytes.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { KeyRecord, SessionRecord, TreeMeta } from '../tree/store.js';
+import type { KeyRecord, RetainedVersion, SessionRecord, TreeMeta } from '../tree/store.js';
 import { packVersion } from './flush-buffer.js';
 import { GrowingBuffer } from './growing-buffer.js';
-import { ImageDecoder, type ImageItem, type UserVersion } from './tree-image.js';
+import { ImageDecoder, type ImageItem } from './tree-image.js';
 import { userSpace } from './tree-rows.js';
 
 /** What an item costs in memory beside its bytes, roughly. */
@@ -20,7 +20,7 @@ export class ImageLoad {
   sessions: SessionRecord[] = [];
   /** Of what waits to be written. */
   bytes = 0;
-  private versions: UserVersion[] = [];
+  private versions: RetainedVersion[] = [];
 
   take(item: ImageItem): void {
     this.bytes += itemOverheadBytes;

@@ -5,11 +5,10 @@ import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { HistoryRange, KeyRecord, KeyState, StoreRange, VersionWrite } from '../tree/store.js';
+import type { HistoryRange, KeyRecord, KeyState, RetainedVersion, StoreRange, VersionWrite } from '../tree/store.js';
 import { otherSpaces } from '../wire/replicated-spaces.js';
 import { readCompacted } from './lmdb-meta.js';
 import { copyRow, type LmdbTables, type ReadTransaction, readRow } from './lmdb-tables.js';
-import type { UserVersion } from './tree-image.js';
 import {
   decodeHead,
   decodeVersion,
@@ -212,11 +211,21 @@ export function* otherRecords(
   transaction: ReadTransaction,
 ): Generator<{ readonly space: SpaceId; readonly record: KeyRecord }, undefined, undefined> {
   for (const space of otherSpaces) {
-    const rows = { start: Buffer.from([space]), end: spaceEnd(space), transaction };
-    for (const { key: row, value } of tables.records.getRange(rows)) {
-      verify('records', row, value);
-      yield { space, record: decodeVersion(row.subarray(1), value, false) };
-    }
+    for (const record of recordsOf(tables, space, transaction)) yield { space, record };
+  }
+  return undefined;
+}
+
+/** Every record of one of them, in order. */
+export function* recordsOf(
+  tables: LmdbTables,
+  space: SpaceId,
+  transaction: ReadTransaction,
+): Generator<KeyRecord, undefined, undefined> {
+  const rows = { start: Buffer.from([space]), end: spaceEnd(space), transaction };
+  for (const { key: row, value } of tables.records.getRange(rows)) {
+    verify('records', row, value);
+    yield decodeVersion(row.subarray(1), value, false);
   }
   return undefined;
 }
@@ -232,7 +241,7 @@ export function* retainedVersions(
   tables: LmdbTables,
   compactedRevision: Revision,
   transaction: ReadTransaction,
-): Generator<UserVersion | null, undefined, undefined> {
+): Generator<RetainedVersion | null, undefined, undefined> {
   // When compaction has not come this far yet, some of what is at or below the compacted revision is to be left out.
   const behind = readCompacted(tables, transaction) < compactedRevision;
   let leftOut = 0;

@@ -13,6 +13,7 @@ import type {
   KeyRecord,
   KeyState,
   SessionRecord,
+  StoreContents,
   StoreImage,
   StoreRange,
   StoreUsage,
@@ -22,6 +23,7 @@ import type {
 } from '../tree/store.js';
 import { packedBytesMax, packVersion } from './flush-buffer.js';
 import { GrowingBuffer } from './growing-buffer.js';
+import { LmdbContents } from './lmdb-contents.js';
 import { LmdbImage } from './lmdb-image.js';
 import { openMeta, readCompacted, readSessions } from './lmdb-meta.js';
 import { probeTree } from './lmdb-probe.js';
@@ -78,6 +80,7 @@ export class LmdbTreeStore implements OpenedTreeStore {
   private readonly tables: LmdbTables;
   private readonly writer: LmdbWriterThread;
   private readonly packer = new GrowingBuffer(0);
+  private readonly openContents = new Set<LmdbContents>();
   private current: TreeMeta;
   /** How far compaction has come in the tables. */
   private compactedThrough: Revision;
@@ -174,6 +177,19 @@ export class LmdbTreeStore implements OpenedTreeStore {
     }
   }
 
+  contents(): StoreContents {
+    try {
+      const contents = new LmdbContents(this.directory, this.tables, {
+        judged: (error) => this.judged(error),
+        onClose: (closed) => this.openContents.delete(closed),
+      });
+      this.openContents.add(contents);
+      return contents;
+    } catch (error) {
+      throw this.judged(error);
+    }
+  }
+
   digest(done: Parameters<TreeStore['digest']>[0]): void {
     this.writer.request({ type: 'digest' }, (error, answer) => done(error, answer?.digest ?? null));
   }
@@ -229,6 +245,7 @@ export class LmdbTreeStore implements OpenedTreeStore {
 
   close(done: Done): void {
     this.closing = true;
+    for (const contents of this.openContents) contents.close();
     this.writer.close((error) => {
       this.tables.root.close().then(
         () => done(error),

@@ -4,8 +4,15 @@
 import { type Bytes, compareBytes } from '../shared/bytes.js';
 import { type ClientId, type Revision, revisionFirst, zxidZero } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { FlushBatch, KeyRecord, SessionRecord, StoreUsage, TreeMeta, VersionWrite } from '../tree/store.js';
-import type { UserVersion } from './tree-image.js';
+import type {
+  FlushBatch,
+  KeyRecord,
+  RetainedVersion,
+  SessionRecord,
+  StoreUsage,
+  TreeMeta,
+  VersionWrite,
+} from '../tree/store.js';
 import { userSpace } from './tree-rows.js';
 
 const emptyMeta: TreeMeta = {
@@ -71,9 +78,9 @@ export class MemoryTreeContent {
   }
 
   /** The retained versions of user keys: all above the compacted revision, and what was current there. */
-  retainedVersions(): UserVersion[] {
+  retainedVersions(): RetainedVersion[] {
     const { compactedRevision } = this.meta;
-    const retained: UserVersion[] = [];
+    const retained: RetainedVersion[] = [];
     for (const versions of this.space(userSpace).values()) {
       const floor = newestAt(versions, compactedRevision);
       for (const version of versions) {
@@ -85,7 +92,7 @@ export class MemoryTreeContent {
   }
 
   /** Takes what retainedVersions gave, in the same order. */
-  addRetained(version: UserVersion, compactedRevision: Revision): void {
+  addRetained(version: RetainedVersion, compactedRevision: Revision): void {
     const added: VersionWrite = { space: userSpace, ...version };
     this.add(added);
     if (version.modRevision > compactedRevision) this.changes.push(added);

@@ -11,7 +11,9 @@ import type {
   HistoryRange,
   KeyRecord,
   KeyState,
+  RetainedVersion,
   SessionRecord,
+  StoreContents,
   StoreImage,
   StoreRange,
   StoreUsage,
@@ -90,6 +92,7 @@ export class MemoryTreeStore implements OpenedTreeStore {
   private readonly onClose: () => void;
   private dead = false;
   private busy = false;
+  private readonly openContents = new Set<StoreContents>();
   private inFlight: FlushBatch | null = null;
   private loading: { readonly decoder: ImageDecoder; meta: TreeMeta | null } | null = null;
 
@@ -189,6 +192,33 @@ export class MemoryTreeStore implements OpenedTreeStore {
     };
   }
 
+  contents(): StoreContents {
+    const { meta } = this.content;
+    const versions = this.content.retainedVersions();
+    const records = new Map(
+      otherSpaces.map((space) => [space, this.content.range(space, emptyKey, undefined, undefined)]),
+    );
+    let closed = false;
+    function* read<Row>(rows: readonly Row[]): Generator<Row, undefined, undefined> {
+      for (const row of rows) {
+        if (closed) throw new StoreError('UNAVAILABLE', 'Cannot read what the tree held: it was let go');
+        yield row;
+      }
+      return undefined;
+    }
+    const contents = {
+      meta,
+      versions: (): Iterable<RetainedVersion> => read(versions),
+      records: (space: SpaceId): Iterable<KeyRecord> => read(records.get(space) ?? []),
+      close: (): void => {
+        closed = true;
+        this.openContents.delete(contents);
+      },
+    };
+    this.openContents.add(contents);
+    return contents;
+  }
+
   digest(done: Parameters<OpenedTreeStore['digest']>[0]): void {
     const { appliedZxid, revision } = this.content.meta;
     const digest = new TreeDigest();
@@ -263,6 +293,7 @@ export class MemoryTreeStore implements OpenedTreeStore {
     if (this.inFlight !== null) this.content.apply(this.inFlight);
     this.inFlight = null;
     this.dead = true;
+    for (const contents of this.openContents) contents.close();
     this.onClose();
     this.options.scheduler.defer(() => done(null));
   }

@@ -7,7 +7,7 @@ import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
-import type { KeyRecord, RememberedResult, SessionRecord, TreeMeta, VersionWrite } from '../tree/store.js';
+import type { KeyRecord, RememberedResult, RetainedVersion, SessionRecord, TreeMeta } from '../tree/store.js';
 import { knownResultCode, resultCodeNumber } from '../wire/command-codec.js';
 import { otherSpaces } from '../wire/replicated-spaces.js';
 import { ByteCursor, GrowingBuffer } from './growing-buffer.js';
@@ -18,14 +18,11 @@ export type ImageItem =
    * A version of a user key, in order of revision, then key: all above the compacted revision, and below it what was
    * current there.
    */
-  | { readonly type: 'version'; readonly version: UserVersion }
+  | { readonly type: 'version'; readonly version: RetainedVersion }
   | { readonly type: 'record'; readonly space: SpaceId; readonly record: KeyRecord }
   | { readonly type: 'session'; readonly session: SessionRecord }
   /** Counts of the items before it, so that a lost chunk shows. */
   | { readonly type: 'end'; readonly items: number };
-
-/** `record` null: a deletion. */
-export type UserVersion = Omit<VersionWrite, 'space'>;
 
 const formatVersion = 1;
 const kinds = { header: 1, record: 2, version: 3, session: 4, end: 5 } as const;
@@ -194,7 +191,7 @@ export function decodeKeyRecord(cursor: ByteCursor): KeyRecord {
 }
 
 /** The hash over versions hashes exactly these bytes too. */
-export function encodeVersionItem(buffer: GrowingBuffer, { key, modRevision, record }: UserVersion): void {
+export function encodeVersionItem(buffer: GrowingBuffer, { key, modRevision, record }: RetainedVersion): void {
   buffer.byte(record === null ? 1 : 0);
   if (record !== null) {
     encodeKeyRecord(buffer, record);
@@ -204,7 +201,7 @@ export function encodeVersionItem(buffer: GrowingBuffer, { key, modRevision, rec
   buffer.lengthAndBytes(key);
 }
 
-function decodeVersionItem(cursor: ByteCursor): UserVersion {
+function decodeVersionItem(cursor: ByteCursor): RetainedVersion {
   if (cursor.byte() === 0) {
     const record = decodeKeyRecord(cursor);
     return { key: record.key, modRevision: record.modRevision, record };

@@ -7,7 +7,7 @@ import type { AppliedAccess } from './access/tree-access.js';
 import type { Alarm } from './alarms.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
 import type { Entry, SpaceId } from './delta.js';
-import type { KeyRecord, StoreUsage, TreeStore, VersionsHash, VersionWrite } from './store.js';
+import type { KeyRecord, StoreContents, StoreUsage, TreeStore, VersionsHash, VersionWrite } from './store.js';
 
 /** What came of executing a command on the leader. */
 export type Execution =
@@ -190,6 +190,8 @@ export interface ReplicatedTree {
   usage(): StoreUsage;
   /** Flushes what is applied, and calls back once what compaction made superfluous by now is removed from the store. */
   reclaim(done: (error: Error | null) => void): void;
+  /** Flushes what is applied, then gives what the store holds: the caller closes it soon. Error: UNAVAILABLE or the flush's. */
+  contents(done: (error: Error | null, contents: StoreContents | null) => void): void;
   /** The result of the last `checkpoint` entry's digest, kept for `digest --all`. */
   onCheckpoint(listener: (result: DigestResult) => void): void;
 }

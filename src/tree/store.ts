@@ -70,6 +70,25 @@ export interface StoreImage {
   close(): void;
 }
 
+/** A retained version of a user key. `record` null: it was deleted at this revision. */
+export type RetainedVersion = Omit<VersionWrite, 'space'>;
+
+/**
+ * What a store keeps at one moment, for copies in other forms: holds a read transaction; close it soon. Every iteration
+ * begins anew and sees the same; after `close`, which the store does too when it is closed, it ends in UNAVAILABLE.
+ */
+export interface StoreContents {
+  readonly meta: TreeMeta;
+  /**
+   * By revision, then key: all above the compacted revision, and below it what was current there. Null after a stretch of
+   * others, so that the caller may do something else.
+   */
+  versions(): Iterable<RetainedVersion | null>;
+  /** Records of a space without a past, by key. */
+  records(space: SpaceId): Iterable<KeyRecord>;
+  close(): void;
+}
+
 /** Order of iteration: ascending by key. */
 export interface StoreRange {
   readonly from: Bytes;
@@ -115,6 +134,7 @@ export interface TreeStore {
    */
   compactSlice(revision: Revision, versionsMax: number, done: (error: Error | null, more: boolean) => void): void;
   image(): StoreImage;
+  contents(): StoreContents;
   /** Order-independent-of-layout hash of current records: feeds (space, key, record) in order. Background, in slices. */
   digest(done: (error: Error | null, digest: StoreDigest | null) => void): void;
   /**

@@ -31,7 +31,7 @@ import { mustRemember, rememberOf, type SessionLimits, SessionTable } from './se
 import { SpaceListeners } from './space-listeners.js';
 import { StagedLayer } from './staged-layer.js';
 import { StagedView } from './staged-view.js';
-import type { KeyRecord, StoreUsage, TreeStore, VersionWrite } from './store.js';
+import type { KeyRecord, StoreContents, StoreUsage, TreeStore, VersionWrite } from './store.js';
 import { type ChangesResult, readChanges, readPast, readRange } from './tree-reads.js';
 import { readCommitted, scanCommitted } from './tree-view.js';
 import type { PastReader } from './watch-event.js';
@@ -264,6 +264,13 @@ export class Tree implements ReplicatedTree {
     });
   }
 
+  contents(done: (error: Error | null, contents: StoreContents | null) => void): void {
+    this.flusher.request(this.applied, (error) => {
+      if (error !== null) done(error, null);
+      else giveContents(this.layers.store, done);
+    });
+  }
+
   onCheckpoint(listener: (result: DigestResult) => void): void {
     this.checkpointListeners.push(listener);
   }
@@ -422,6 +429,19 @@ export class Tree implements ReplicatedTree {
       compactionFailed: report,
     });
   }
+}
+
+/** A store that cannot be read is the caller's answer, not the end of the flush that it waited for. */
+function giveContents(store: TreeStore, done: (error: Error | null, contents: StoreContents | null) => void): void {
+  let contents: StoreContents;
+  try {
+    contents = store.contents();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    done(error, null);
+    return;
+  }
+  done(null, contents);
 }
 
 const noOperations: readonly Operation[] = [];
