@@ -2,6 +2,7 @@
 // ensemble and its front ends. Starts and stops everything in order; decides nothing else.
 
 import { randomBytes } from 'node:crypto';
+import { plainAddresses } from '../api/etcd/context.js';
 import { etcdMethods } from '../api/etcd/listener.js';
 import { ResponseHeaders } from '../api/etcd/response-headers.js';
 import { membershipHash, type NodeConfig } from '../config/node-config.js';
@@ -111,7 +112,8 @@ export async function startServer({ config, log, onHalt, onDamage }: ServerOptio
     log,
   });
   const service = createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound });
-  const etcd = { service, limits, log, headers: new ResponseHeaders(service), actorOf: () => undefined };
+  const headers = new ResponseHeaders(service);
+  const etcd = { service, limits, log, headers, addresses: plainAddresses, actorOf: () => undefined };
   ports.client.serve({ service, methods: etcdMethods(etcd) });
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();

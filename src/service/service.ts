@@ -7,7 +7,7 @@ import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { Alarm } from '../tree/alarms.js';
-import type { CommandEnvelope, CommandResult } from '../tree/command.js';
+import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import { spaces } from '../tree/delta.js';
 import { leaseIdOf } from '../tree/lease-records.js';
 import type { DigestResult, RangeRequest, RangeResult, ReadResult, ReplicatedTree } from '../tree/replicated-tree.js';
@@ -135,6 +135,11 @@ class NodeStoreService implements StoreService {
     if (start.seen <= this.node.tree.appliedZxid) watch.begin();
     else this.beginOnceApplied(watch, start.seen);
     return watch;
+  }
+
+  adminRefusal(actor: Actor): StoreError | null {
+    const refusal = this.node.tree.access.judge.adminRefusal(actor);
+    return refusal === undefined ? null : new StoreError(refusal.code, refusal.message);
   }
 
   get alarms(): readonly Alarm[] {

@@ -156,6 +156,8 @@ export interface StoreService {
   readonly openWatches: number;
   /** Calls back when this node has applied everything that was committed anywhere when this was called. */
   barrier(timeoutMs: number, done: (error: StoreError | null) => void): void;
+  /** Why this user may not administer, as this node has applied users and roles; null: it may. */
+  adminRefusal(actor: Actor): StoreError | null;
   /** The alarms that are raised, as this node has applied them; by kind and member. */
   readonly alarms: readonly Alarm[];
   usage(): ServiceUsage;

@@ -2,11 +2,10 @@
 // the way. Closes the transaction when it is done; whoever gives up earlier must call close.
 
 import type { Revision } from '../shared/ids.js';
-import type { TreeMeta, VersionsHash } from '../tree/store.js';
+import type { RetainedVersion, TreeMeta, VersionsHash } from '../tree/store.js';
 import { lookUpMeta } from './lmdb-meta.js';
 import type { LmdbTables, ReadTransaction } from './lmdb-tables.js';
 import { retainedVersions } from './lmdb-tree-reads.js';
-import type { UserVersion } from './tree-image.js';
 import { RunningVersionsHash } from './versions-hash.js';
 
 /** One slice ends behind so many versions or bytes: a few milliseconds. */
@@ -18,7 +17,7 @@ export class LmdbVersionsHash {
   private readonly through: Revision;
   private readonly hash = new RunningVersionsHash();
   private readonly transaction: ReadTransaction;
-  private readonly versions: Generator<UserVersion | null, undefined, undefined>;
+  private readonly versions: Generator<RetainedVersion | null, undefined, undefined>;
   private closed = false;
 
   constructor(directory: string, tables: LmdbTables, through: Revision) {

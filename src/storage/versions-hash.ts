@@ -2,8 +2,9 @@
 // an image holds it. It says nothing of layout, of how far compaction has come in the tables, or of other spaces.
 
 import { createHash } from 'node:crypto';
+import type { RetainedVersion } from '../tree/store.js';
 import { GrowingBuffer } from './growing-buffer.js';
-import { encodeVersionItem, type UserVersion } from './tree-image.js';
+import { encodeVersionItem } from './tree-image.js';
 
 /** Versions are hashed in pieces of about this size: one call of the hash costs more than a small version. */
 const pieceBytes = 64 * 1024;
@@ -18,7 +19,7 @@ export class RunningVersionsHash {
     return this.hashed + this.buffer.length;
   }
 
-  add(version: UserVersion): void {
+  add(version: RetainedVersion): void {
     encodeVersionItem(this.buffer, version);
     if (this.buffer.length >= pieceBytes) this.flush();
   }

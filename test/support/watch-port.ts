@@ -4,6 +4,7 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { decodeMessage, encodeMessage } from '../../src/api/etcd/codec/generated-codec.js';
 import { int64Of, numberOf } from '../../src/api/etcd/codec/int64.js';
 import { watchMethods } from '../../src/api/etcd/commands/watch.js';
+import { plainAddresses } from '../../src/api/etcd/context.js';
 import { etcdserverpb as pb } from '../../src/api/etcd/generated/messages.js';
 import { ResponseHeaders } from '../../src/api/etcd/response-headers.js';
 import { type Limits, limits } from '../../src/config/limits.js';
@@ -28,7 +29,14 @@ export class WatchPort {
     const { service } = this;
     const headers = new ResponseHeaders(service);
     const methods = new Map(
-      watchMethods({ service, limits: bounds, log: quietLog, headers, actorOf: () => undefined }),
+      watchMethods({
+        service,
+        limits: bounds,
+        log: quietLog,
+        headers,
+        addresses: plainAddresses,
+        actorOf: () => undefined,
+      }),
     );
     this.port = new ClientPort({ config: { listen: { request: '127.0.0.1:0' }, limits: bounds }, log: quietLog });
     this.port.serve({ service, methods });

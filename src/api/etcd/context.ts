@@ -3,15 +3,32 @@
 import type { Limits } from '../../config/limits.js';
 import type { Log } from '../../observability/log.js';
 import type { StoreService } from '../../service/store-service.js';
+import type { ServerId } from '../../shared/ids.js';
 import type { Actor } from '../../tree/command.js';
 import type { GrpcCall } from './grpc/grpc-call.js';
 import type { ResponseHeaders } from './response-headers.js';
+
+/** How members are shown to clients. */
+export interface ShownAddresses {
+  readonly clientScheme: 'http' | 'https';
+  readonly peerScheme: 'http' | 'https';
+  /** What an operator calls this member; undefined where it has no name. */
+  nameOf(id: ServerId): string | undefined;
+}
+
+/** Members without names, behind ports without TLS. */
+export const plainAddresses: ShownAddresses = {
+  clientScheme: 'http',
+  peerScheme: 'http',
+  nameOf: () => undefined,
+};
 
 export interface EtcdContext {
   readonly service: StoreService;
   readonly limits: Limits;
   readonly log: Log;
   readonly headers: ResponseHeaders;
+  readonly addresses: ShownAddresses;
   /**
    * Who makes this call, by its token or certificate; undefined where access control is off. Throws StoreError for a
    * token that is not valid.

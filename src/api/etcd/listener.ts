@@ -1,10 +1,12 @@
 // The table of all methods of the etcd front end, by their paths. What carries calls to them is not known here.
 
+import { clusterMethods } from './commands/cluster.js';
 import { electionMethods } from './commands/election.js';
 import { healthMethods } from './commands/health.js';
 import { kvMethods } from './commands/kv.js';
 import { leaseMethods } from './commands/lease.js';
 import { lockMethods } from './commands/lock.js';
+import { maintenanceMethods } from './commands/maintenance.js';
 import { watchMethods } from './commands/watch.js';
 import type { EtcdContext } from './context.js';
 import { etcdFailures } from './errors.js';
@@ -19,6 +21,8 @@ export function etcdMethods(context: EtcdContext): GrpcMethods {
     ...leaseMethods(context),
     ...lockMethods(context),
     ...electionMethods(context),
+    ...maintenanceMethods(context),
+    ...clusterMethods(context),
     ...healthMethods(context, monitor),
   ];
   return new Map([

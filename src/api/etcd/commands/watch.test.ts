@@ -12,7 +12,7 @@ import type { Revision } from '../../../shared/ids.js';
 import type { Command, CommandResult } from '../../../tree/command.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { int64Of, numberOf } from '../codec/int64.js';
-import type { EtcdContext } from '../context.js';
+import { type EtcdContext, plainAddresses } from '../context.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { MessageStream } from '../grpc/grpc-call.js';
 import { grpcStatus } from '../grpc/grpc-status.js';
@@ -42,6 +42,7 @@ class Bench {
       limits: bounds,
       log: createLog({ level: 'error', format: 'text' }),
       headers: new ResponseHeaders(this.service),
+      addresses: plainAddresses,
       actorOf: () => {
         if (this.refusal !== null) throw this.refusal;
         return undefined;
