@@ -1,6 +1,7 @@
 // The options that every command with a connection has, and the client that they make.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Credentials } from '../client/native-connection.js';
 import type { ZabtreeClient } from '../client/zabtree-client.js';
 import { ConfigError } from '../config/config-error.js';
 import { parseAddress } from '../shared/address.js';
@@ -12,6 +13,7 @@ const timeoutMsDefault = 5_000;
 const unreachableRoundsMax = 2;
 
 export interface ConnectionFlags {
+  readonly user?: string;
   readonly config?: string;
   readonly peer?: readonly string[];
   readonly timeout: number;
@@ -25,6 +27,7 @@ export function connectionOptions(command: Command): Command {
   return command
     .addOption(new Option('--config <file>', "a client's (or a server's) configuration file").conflicts('peer'))
     .option('--peer <address>', `HOST:PORT of a member, repeatable (default: ${defaultPeer})`, appendPeer)
+    .addOption(new Option('--user <name:password>', 'who you are, where access control is on').env('ZABTREE_USER'))
     .addOption(timeoutOption());
 }
 
@@ -32,6 +35,16 @@ export function timeoutOption(): Option {
   return new Option('--timeout <duration>', 'how long to wait for an answer, e.g. 5s or 500ms')
     .default(timeoutMsDefault, '5s')
     .argParser(durationMs);
+}
+
+/** What `--user` or the environment says of who the client is. Throws ConfigError. */
+export function credentialsOf({ user }: Pick<ConnectionFlags, 'user'>): { readonly credentials?: Credentials } {
+  if (user === undefined) return {};
+  // Only the first colon parts them.
+  const at = user.indexOf(':');
+  // What is wrong is not shown: a password may be in it.
+  if (at < 1) throw new ConfigError('Cannot use --user: expected NAME:PASSWORD');
+  return { credentials: { user: user.slice(0, at), password: user.slice(at + 1) } };
 }
 
 export function outputOption(command: Command): Command {
@@ -90,7 +103,10 @@ export async function withClient<T>(
   work: (client: ZabtreeClient) => Promise<T>,
   options: { readonly patient?: boolean } = {},
 ): Promise<T> {
-  const client = await openClient(await peersOf(flags), flags.timeout, options);
+  const client = await openClient(await peersOf(flags), flags.timeout, {
+    ...options,
+    ...credentialsOf(flags),
+  });
   try {
     return await work(client);
   } finally {
@@ -101,7 +117,7 @@ export async function withClient<T>(
 export async function openClient(
   peers: readonly string[],
   timeoutMs: number,
-  options: { readonly patient?: boolean; readonly quiet?: boolean } = {},
+  options: { readonly patient?: boolean; readonly quiet?: boolean; readonly credentials?: Credentials } = {},
 ): Promise<ZabtreeClient> {
   const [{ ZabtreeClient }, { tcpTransport }] = await Promise.all([
     import('../client/zabtree-client.js'),
@@ -112,6 +128,7 @@ export async function openClient(
     transport: tcpTransport,
     timeoutMs,
     ...(options.patient === true ? {} : { unreachableRoundsMax }),
+    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
     onConnection: (event) => {
       if (options.quiet !== true && event.type === 'lost')
         note(`lost the connection to ${event.peer}: ${event.reason}`);

@@ -1,14 +1,16 @@
 // Keeps one connection to one of the peers while it is wanted: connects, tries the next peer, pauses between rounds, and
 // tells when the connection came and went. Knows nothing of requests.
 
+import type { StoreError } from '../shared/errors.js';
 import type { NativeFrame } from '../wire/native-messages.js';
 import type { ClientTransport } from './client-transport.js';
-import { type HelloPayload, NativeConnection } from './native-connection.js';
+import { type Credentials, type HelloPayload, NativeConnection } from './native-connection.js';
 import { type ConnectionEvent, PeerRotation } from './peer-rotation.js';
 
 export interface PeerConnectionOptions {
   readonly peers: readonly string[];
   readonly transport: ClientTransport;
+  readonly credentials: Credentials | undefined;
   readonly onConnection: ((event: ConnectionEvent) => void) | undefined;
 }
 
@@ -21,6 +23,8 @@ export interface PeerConnectionHandler {
   turnEnded(): void;
   /** The connection is gone or was left; the next one is not begun yet. */
   dropped(reason: string): void;
+  /** The credentials are not accepted: trying on would not help. */
+  denied(error: StoreError): void;
   /** A peer could not be reached, and so many whole rounds over all of them have failed in a row. */
   unreachable(rounds: number, reason: string): void;
 }
@@ -59,12 +63,19 @@ export class PeerConnection {
     if (this.#closed || this.#connection !== undefined || this.#timer !== undefined) return;
     if (!this.#handler.wanted()) return;
     this.#refusal = undefined;
-    this.#connection = new NativeConnection(this.#options.transport, this.rotation.current, connectTimeoutMs, {
-      ready: (hello, frame) => this.#ready(hello, frame),
-      frame: (frame) => this.#received(frame),
-      turnEnded: () => this.#handler.turnEnded(),
-      closed: (reason) => this.#lost(this.#refusal ?? reason),
-    });
+    const { transport, credentials } = this.#options;
+    this.#connection = new NativeConnection(
+      transport,
+      this.rotation.current,
+      { connectTimeoutMs, credentials },
+      {
+        ready: (hello, frame) => this.#ready(hello, frame),
+        denied: (error) => this.#handler.denied(error),
+        frame: (frame) => this.#received(frame),
+        turnEnded: () => this.#handler.turnEnded(),
+        closed: (reason) => this.#lost(this.#refusal ?? reason),
+      },
+    );
   }
 
   /** Leaves the connection for the given peer. */

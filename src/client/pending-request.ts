@@ -108,6 +108,7 @@ export function isVerdict(error: StoreError): boolean {
     case 'REVISION_MISMATCH':
     case 'COMPACTED':
     case 'FUTURE_REVISION':
+    case 'PERMISSION_DENIED':
       return true;
     default:
       return false;

@@ -74,6 +74,7 @@ export class RequestEngine {
       received: (frame) => this.#received(frame),
       turnEnded: () => this.#pump(),
       dropped: (reason) => this.#dropped(reason),
+      denied: (error) => this.#denied(error),
       unreachable: (rounds, reason) => this.#unreachable(rounds, reason),
     });
   }
@@ -242,6 +243,13 @@ export class RequestEngine {
     const roundsMax = this.#options.unreachableRoundsMax;
     if (roundsMax === undefined || rounds < roundsMax) return;
     this.#failAll((pending) => pending.mayHaveHappened, this.#unreachableText(reason));
+  }
+
+  /** Nothing was sent with these credentials, so that nothing more of what waits has happened. */
+  #denied(error: StoreError): void {
+    for (const pending of [...this.#pending.values()]) {
+      this.#settle(pending, pending.mayHaveHappened ? outcomeUnknown(error.message) : error, null);
+    }
   }
 
   /** What was in flight waits for the next connection. */

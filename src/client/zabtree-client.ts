@@ -6,6 +6,7 @@ import type { Revision, ServerId, Zxid } from '../shared/ids.js';
 import type { KeyRecord, NativeFrame, NativeRange, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
 import { utf8Encode } from '../wire/protobuf/utf8.js';
 import type { ClientTransport } from './client-transport.js';
+import type { Credentials } from './native-connection.js';
 import type { ConnectionEvent } from './peer-rotation.js';
 import type { Command, RequestBody, RequestDone } from './pending-request.js';
 import { copyRecord } from './record-copy.js';
@@ -22,6 +23,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** Fails requests once this many rounds over all peers have failed; default: only at their deadline. */
   readonly unreachableRoundsMax?: number;
+  /** Who the client is, where access control is on. */
+  readonly credentials?: Credentials;
   readonly onConnection?: (event: ConnectionEvent) => void;
 }
 
@@ -114,6 +117,7 @@ export class ZabtreeClient {
       peers: options.peers,
       transport: options.transport,
       unreachableRoundsMax: options.unreachableRoundsMax,
+      credentials: options.credentials,
       onConnection: options.onConnection,
     });
     this.#liveness = new StreamLiveness(this.#engine);

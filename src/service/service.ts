@@ -11,8 +11,10 @@ import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import { spaces } from '../tree/delta.js';
 import { leaseIdOf } from '../tree/lease-records.js';
 import type { DigestResult, RangeRequest, RangeResult, ReadResult, ReplicatedTree } from '../tree/replicated-tree.js';
-import type { RangeSelection } from '../tree/transaction.js';
+import type { KeySelection, RangeSelection } from '../tree/transaction.js';
+import { type AccessService, type AccessServiceLimits, anonymous, NodeAccessService } from './access-service.js';
 import { CompactedError } from './compacted-error.js';
+import { readRefusal } from './read-permission.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
 import type {
   MemberRole,
@@ -31,7 +33,7 @@ import { StoreWatch, type WatchSurroundings } from './store-watch.js';
 import { FairWatchTurns } from './watch-turns.js';
 
 /** The limits that the services keep; names and units as in the server's configuration. */
-export interface ServiceLimits extends RequestLimits {
+export interface ServiceLimits extends RequestLimits, AccessServiceLimits {
   readonly requestTimeoutMsDefault: number;
   readonly requestTimeoutMsMax: number;
   readonly rangeBytesMax: number;
@@ -47,6 +49,8 @@ export interface ServiceOptions {
   readonly limits: ServiceLimits;
   /** The last time that everything on disk was verified; absent: it never is. */
   readonly lastScrub?: () => ScrubSummary | null;
+  /** Unix time; by default this machine's. */
+  readonly wallClockMs?: () => number;
 }
 
 export function createStoreService(node: EnsembleNode, options: ServiceOptions): StoreService {
@@ -56,6 +60,7 @@ export function createStoreService(node: EnsembleNode, options: ServiceOptions):
 type RangeDone = (error: StoreError | null, result: Extract<RangeResult, { type: 'range' }> | null) => void;
 
 class NodeStoreService implements StoreService {
+  readonly access: AccessService;
   private readonly node: EnsembleNode;
   private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
   private readonly limits: ServiceLimits;
@@ -71,6 +76,11 @@ class NodeStoreService implements StoreService {
     this.limits = options.limits;
     this.lastScrub = options.lastScrub ?? (() => null);
     const { watchTurnMs, watchPageBytes, rangeRecordsMax } = options.limits;
+    this.access = new NodeAccessService(node, {
+      limits: options.limits,
+      deadline: (timeoutMs) => this.deadline(timeoutMs),
+      wallClockMs: options.wallClockMs ?? Date.now,
+    });
     this.turns = new FairWatchTurns(options.scheduler, watchTurnMs);
     this.watchSurroundings = {
       tree: node.tree,
@@ -78,6 +88,8 @@ class NodeStoreService implements StoreService {
       pageBytes: watchPageBytes,
       pageRecords: rangeRecordsMax,
     };
+    const reviewWatches = (): void => this.turns.reviewAll();
+    node.tree.onSpaceChange(spaces.access, { changed: reviewWatches, reset: reviewWatches });
   }
 
   get appliedZxid(): Zxid {
@@ -94,7 +106,9 @@ class NodeStoreService implements StoreService {
 
   write(envelope: CommandEnvelope, timeoutMs: number, done: (result: CommandResult) => void): void {
     const refusal = checkCommand(envelope, this.limits);
-    if (refusal === null) this.node.submit(envelope, this.deadline(timeoutMs), done);
+    // Only the ensemble's own requests go without an actor, and those do not come this way.
+    const admitted = envelope.actor === undefined ? { ...envelope, actor: anonymous } : envelope;
+    if (refusal === null) this.node.submit(admitted, this.deadline(timeoutMs), done);
     else done({ code: refusal.code, message: refusal.message, revision: this.revision, zxid: this.appliedZxid });
   }
 
@@ -104,7 +118,7 @@ class NodeStoreService implements StoreService {
       done(refusal, null);
       return;
     }
-    this.readOnce(options, () => this.node.tree.get(key), done);
+    this.readOnce(options, { from: key, to: undefined, single: true }, () => this.node.tree.get(key), done);
   }
 
   range(request: RangeRequest, options: ReadOptions, done: RangeDone): void {
@@ -113,7 +127,8 @@ class NodeStoreService implements StoreService {
       done(refusal, null);
       return;
     }
-    this.readOnce(options, () => this.readRange(request), done);
+    const { from, to } = request;
+    this.readOnce(options, { from, to, single: false }, () => this.readRange(request), done);
   }
 
   select(_selection: RangeSelection, _options: ReadOptions, sink: SelectionSink): SelectionHandle {
@@ -122,7 +137,8 @@ class NodeStoreService implements StoreService {
   }
 
   leases(options: ReadOptions, done: Parameters<StoreService['leases']>[1]): void {
-    this.readOnce(options, () => ({ ids: this.leaseIds(), revision: this.revision }), done);
+    // As in etcd: anybody may list the ids, nobody learns a key from them.
+    this.readOnce(options, null, () => ({ ids: this.leaseIds(), revision: this.revision }), done);
   }
 
   watch(start: WatchStart, sink: WatchSink): WatchHandle {
@@ -131,6 +147,8 @@ class NodeStoreService implements StoreService {
     if (start.withInitial && start.fromRevision !== undefined) {
       throw new StoreError('INVALID_ARGUMENT', 'A watch begins with the state as it is or from a revision, not both');
     }
+    const denied = readRefusal(this.node.tree.access, start.actor, start);
+    if (denied !== null) throw denied;
     const watch = new StoreWatch(start, sink, this.watchSurroundings);
     if (start.seen <= this.node.tree.appliedZxid) watch.begin();
     else this.beginOnceApplied(watch, start.seen);
@@ -217,12 +235,19 @@ class NodeStoreService implements StoreService {
 
   private readOnce<T>(
     options: ReadOptions,
+    keys: KeySelection | null,
     read: () => T,
     done: (error: StoreError | null, result: T | null) => void,
   ): void {
     const readable = (error: StoreError | null): void => {
-      if (error !== null || options.wanted?.() === false) done(error, null);
-      else answerRead(read, done);
+      if (error !== null || options.wanted?.() === false) {
+        done(error, null);
+        return;
+      }
+      // Judged when it is read, by the state that is read.
+      const refusal = keys === null ? null : readRefusal(this.node.tree.access, options.actor, keys);
+      if (refusal === null) answerRead(read, done);
+      else done(refusal, null);
     };
     if (this.mayReadNow(options)) readable(null);
     else this.whenReadable(options, readable);

@@ -17,6 +17,7 @@ import type {
 } from '../tree/replicated-tree.js';
 import type { KeyRecord, StoreUsage, VersionsHash } from '../tree/store.js';
 import type { RangeSelection } from '../tree/transaction.js';
+import type { AccessService } from './access-service.js';
 
 export interface ReadOptions {
   /** true: answer from this node's applied state at once. false: linearizable. */
@@ -24,8 +25,8 @@ export interface ReadOptions {
   /** The node first waits until it has applied this (the highest zxid that the client has seen; 0 = none). */
   readonly seen: Zxid;
   readonly timeoutMs: number;
-  /** Absent: no permission is needed, or access control is off. */
-  readonly actor?: Actor;
+  /** Absent: nobody, who may read only while access control is off. */
+  readonly actor?: Actor | undefined;
   /** Asked when the node may read; false: nothing is read, and there is neither a result nor an error. */
   readonly wanted?: () => boolean;
 }
@@ -76,8 +77,11 @@ export interface WatchStart extends WatchRequest {
   /** Leaves these events out. */
   readonly withoutPuts?: boolean;
   readonly withoutDeletes?: boolean;
-  /** Absent: no permission is needed, or access control is off. */
-  readonly actor?: Actor;
+  /**
+   * Absent: nobody, who may watch only while access control is off. Asked again at every change of access control: a watch
+   * that is no longer permitted ends with PERMISSION_DENIED, before anything that came after the change.
+   */
+  readonly actor?: Actor | undefined;
 }
 
 /** Where a watch delivers. A sink that cannot take more says so, and the watch goes on from history once it can. */
@@ -126,10 +130,14 @@ export interface ServiceUsage extends StoreUsage {
 }
 
 export interface StoreService {
+  readonly access: AccessService;
   /** What this node has applied: zxid and revision of its state, for the heads of answers. */
   readonly appliedZxid: Zxid;
   readonly revision: Revision;
-  /** `done` may be called before this returns. timeoutMs 0 = the default; the maximum applies. So for all of them. */
+  /**
+   * Without an actor it is nobody's request, which is executed only while access control is off.
+   * `done` may be called before this returns. timeoutMs 0 = the default; the maximum applies. So for all of them.
+   */
   write(envelope: CommandEnvelope, timeoutMs: number, done: (result: CommandResult) => void): void;
   get(key: Bytes, options: ReadOptions, done: (error: StoreError | null, result: ReadResult | null) => void): void;
   range(

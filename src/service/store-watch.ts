@@ -9,6 +9,7 @@ import { keyOfText, keyTextOf } from '../tree/key-text.js';
 import type { ReplicatedTree, WatchEvent, Watcher, WatchRequest } from '../tree/replicated-tree.js';
 import type { KeyRecord } from '../tree/store.js';
 import { CompactedError } from './compacted-error.js';
+import { readRefusal } from './read-permission.js';
 import type { WatchHandle, WatchSink, WatchStart } from './store-service.js';
 
 /** Gives a watch its steps, in later turns of the event loop. */
@@ -16,8 +17,8 @@ export interface WatchTurns {
   /** step() of this watch is called once for each call. */
   enqueue(watch: StoreWatch): void;
   /** One is open, and one is over. */
-  began(): void;
-  ended(): void;
+  began(watch: StoreWatch): void;
+  ended(watch: StoreWatch): void;
 }
 
 /** What all watches of a node share. */
@@ -45,6 +46,10 @@ export class StoreWatch implements Watcher, WatchHandle {
   readonly to: string | undefined;
   readonly single: boolean;
   private readonly sink: WatchSink;
+  /** Empty: nobody. */
+  private readonly user: string;
+  /** Stamp of the access control by which it was last found permitted. */
+  private judgedAt = -1;
   private readonly around: WatchSurroundings;
   private readonly withPrevious: boolean;
   private readonly withoutPuts: boolean;
@@ -63,6 +68,7 @@ export class StoreWatch implements Watcher, WatchHandle {
     this.to = start.to === undefined ? undefined : keyTextOf(start.to);
     this.single = start.single;
     this.sink = sink;
+    this.user = start.actor?.user ?? '';
     this.around = around;
     this.withPrevious = start.withPrevious ?? false;
     this.withoutPuts = start.withoutPuts ?? false;
@@ -70,7 +76,7 @@ export class StoreWatch implements Watcher, WatchHandle {
     this.fromCompacted = start.fromCompacted ?? false;
     this.next = start.fromRevision ?? (0 as Revision);
     this.initial = start.withInitial ? { cursor: keyOfText(this.from), revision: undefined } : null;
-    around.turns.began();
+    around.turns.began(this);
   }
 
   /** The state that it may begin with is there. */
@@ -109,6 +115,12 @@ export class StoreWatch implements Watcher, WatchHandle {
 
   notify(revision: Revision, events: readonly WatchEvent[]): void {
     if (this.phase !== 'live' || revision < this.next) return;
+    if (!this.isJudged()) {
+      // Nothing more before it was asked again, which is no work for here.
+      this.next = revision;
+      this.fallBehind();
+      return;
+    }
     const wanted = this.wanted(events);
     if (wanted.length === 0 || this.sink.ready()) {
       this.next = (revision + 1) as Revision;
@@ -128,9 +140,19 @@ export class StoreWatch implements Watcher, WatchHandle {
     this.fallBehind();
   }
 
+  /** Access control has changed: it asks again whether it is permitted. */
+  review(): void {
+    if (this.phase !== 'waiting') this.enqueue();
+  }
+
   /** One bounded piece of work; asks for its next turn itself. */
   step(): void {
     this.queued = false;
+    if (this.phase === 'waiting' || this.phase === 'ended') return;
+    if (!this.isJudged() && !this.isPermitted()) {
+      this.fail(new StoreError('PERMISSION_DENIED', 'Permission denied'));
+      return;
+    }
     if (this.phase === 'lagging') {
       this.around.tree.unwatch(this);
       this.phase = 'history';
@@ -140,6 +162,18 @@ export class StoreWatch implements Watcher, WatchHandle {
     if (this.full) return;
     if (this.initial !== null) this.stepInitial(this.initial);
     else this.stepHistory();
+  }
+
+  private isJudged(): boolean {
+    return this.judgedAt === this.around.tree.access.applied.stamp;
+  }
+
+  private isPermitted(): boolean {
+    const { access } = this.around.tree;
+    const actor = { user: this.user, accessRevision: access.applied.settings.revision };
+    if (readRefusal(access, actor, this.request()) !== null) return false;
+    this.judgedAt = access.applied.stamp;
+    return true;
   }
 
   private stepInitial(initial: InitialState): void {
@@ -256,6 +290,6 @@ export class StoreWatch implements Watcher, WatchHandle {
     const subscribed = this.phase === 'live' || this.phase === 'lagging';
     this.phase = 'ended';
     if (subscribed) this.around.tree.unwatch(this);
-    this.around.turns.ended();
+    this.around.turns.ended(this);
   }
 }

@@ -10,7 +10,7 @@ export class FairWatchTurns implements WatchTurns {
   private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
   private readonly turnMs: number;
   private readonly waiting = new Fifo<StoreWatch>();
-  private open = 0;
+  private readonly open = new Set<StoreWatch>();
   private scheduled = false;
   private readonly run = (): void => this.turn();
 
@@ -21,15 +21,20 @@ export class FairWatchTurns implements WatchTurns {
 
   /** Watches that are open. */
   get size(): number {
-    return this.open;
+    return this.open.size;
   }
 
-  began(): void {
-    this.open++;
+  began(watch: StoreWatch): void {
+    this.open.add(watch);
   }
 
-  ended(): void {
-    this.open--;
+  ended(watch: StoreWatch): void {
+    this.open.delete(watch);
+  }
+
+  /** What they may read has changed, or may have. */
+  reviewAll(): void {
+    for (const watch of this.open) watch.review();
   }
 
   enqueue(watch: StoreWatch): void {

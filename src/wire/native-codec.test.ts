@@ -41,6 +41,7 @@ const requestBody = fc.oneof(
   fc.record({ type: fc.constant('watch'), range, fromRevision: number, withInitial: fc.boolean(), seen: number }),
   fc.record({ type: fc.constant('cancelWatch'), watch: number }),
   fc.record({ type: fc.constant('broadcast'), payload: bytes }),
+  fc.record({ type: fc.constant('authenticate'), user: text, password: text }),
   fc.constantFrom(
     ...['subscribeBroadcasts', 'unsubscribeBroadcasts', 'status', 'digest', 'digestAll'].map((type) => ({ type })),
   ),

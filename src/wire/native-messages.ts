@@ -38,6 +38,7 @@ export type NativeRequestBody =
       readonly seen: Zxid;
     }
   | { readonly type: 'cancelWatch'; readonly watch: number }
+  | { readonly type: 'authenticate'; readonly user: string; readonly password: string }
   | { readonly type: 'broadcast'; readonly payload: Bytes }
   | { readonly type: 'subscribeBroadcasts' }
   | { readonly type: 'unsubscribeBroadcasts' }

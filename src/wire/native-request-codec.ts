@@ -4,6 +4,7 @@
 
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import type { Zxid } from '../shared/ids.js';
+import type { CommandEnvelope } from '../tree/command.js';
 import { readCommandEnvelope, writeCommandEnvelope } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated, encodeGenerated } from './generated-codec.js';
@@ -29,6 +30,7 @@ const fields = {
   status: 11,
   digest: 12,
   digestAll: 13,
+  authenticate: 14,
 } as const satisfies Record<NativeRequestBody['type'] | 'id' | 'timeoutMs', number>;
 
 /** Appends the body of a request's frame. */
@@ -74,6 +76,8 @@ function encodeColdBody(body: ColdBody): Bytes {
       return encodeGenerated(native.CancelWatch, body);
     case 'broadcast':
       return encodeGenerated(native.Broadcast, body);
+    case 'authenticate':
+      return encodeGenerated(native.Authenticate, body);
     default:
       return emptyBytes;
   }
@@ -100,7 +104,7 @@ export function readRequest(reader: ProtoReader): ReceivedRequest {
       id = reader.varint();
     } else if (field === fields.timeoutMs) {
       timeoutMs = reader.varint();
-    } else if (field <= fields.digestAll) {
+    } else if (field <= fields.authenticate) {
       const outer = reader.enterMessage();
       body = readBody(reader, field);
       reader.leaveMessage(outer);
@@ -115,12 +119,19 @@ export function readRequest(reader: ProtoReader): ReceivedRequest {
 function readBody(reader: ProtoReader, field: number): NativeRequestBody {
   switch (field) {
     case fields.write:
-      return { type: 'write', envelope: readCommandEnvelope(reader) };
+      return { type: 'write', envelope: readClientEnvelope(reader) };
     case fields.get:
       return readGet(reader);
     default:
       return readColdBody(reader.rest(), field);
   }
+}
+
+/** For whom a request is made is said once for the connection, never by the request. */
+function readClientEnvelope(reader: ProtoReader): CommandEnvelope {
+  const envelope = readCommandEnvelope(reader);
+  if (envelope.actor !== undefined) throw new WireError('Cannot decode a request: it names an actor');
+  return envelope;
 }
 
 function readGet(reader: ProtoReader): NativeRequestBody {
@@ -159,6 +170,11 @@ function readColdBody(body: Bytes, field: number): ColdBody {
     case fields.digest:
       decodeGenerated(native.GetDigest, 'a request', body);
       return { type: 'digest' };
+    case fields.authenticate: {
+      // Told apart from other malformed requests: nothing of it may be repeated in a message.
+      const { user, password } = decodeGenerated(native.Authenticate, 'a login', body);
+      return { type: 'authenticate', user, password };
+    }
     default:
       decodeGenerated(native.GetDigestAll, 'a request', body);
       return { type: 'digestAll' };

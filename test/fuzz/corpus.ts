@@ -313,6 +313,7 @@ const requestBodies: readonly NativeRequestBody[] = [
   { type: 'status' },
   { type: 'digest' },
   { type: 'digestAll' },
+  { type: 'authenticate', user: 'root', password: 'secret' },
 ];
 export const requests = requestBodies.map((body, index) =>
   written((writer) => writeRequest(writer, { id: index + 1, timeoutMs: index % 2 === 0 ? 0 : 1_000, body })),

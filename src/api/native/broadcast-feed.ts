@@ -42,6 +42,8 @@ export class BroadcastFeed implements SessionWatch {
 
   private deliver(payload: Uint8Array): void {
     const { session } = this;
+    // Access control may have been turned on meanwhile, or the login be over.
+    if (session.actor === undefined) return;
     if (!session.mayPush(this)) {
       this.missed++;
       return;

@@ -3,10 +3,12 @@
 
 import type { Limits } from '../../config/limits.js';
 import type { Log } from '../../observability/log.js';
+import type { Login } from '../../service/access-service.js';
 import type { StoreService } from '../../service/store-service.js';
 import { StoreError } from '../../shared/errors.js';
 import { Fifo } from '../../shared/fifo.js';
 import type { Revision, Zxid } from '../../shared/ids.js';
+import type { Actor } from '../../tree/command.js';
 import { writeFrame } from '../../wire/native-frame-encoder.js';
 import { encodePreface, nativeVersion } from '../../wire/native-framing.js';
 import type { NativeFrame } from '../../wire/native-messages.js';
@@ -51,6 +53,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
   private readonly broadcasts: BroadcastFeed;
   private readonly arrival: Arrival;
   private phase: 'preface' | 'open' | 'closing' | 'closed' = 'preface';
+  private login: Login | undefined;
   private inFlight = 0;
   private paused = false;
   private parsing = false;
@@ -86,6 +89,23 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
 
   get revision(): Revision {
     return this.service.revision;
+  }
+
+  get actor(): Actor | undefined {
+    try {
+      return this.service.access.actorOfLogin(this.login);
+    } catch (error) {
+      if (error instanceof StoreError) return undefined;
+      throw error;
+    }
+  }
+
+  assertAdmitted(): void {
+    this.service.access.actorOfLogin(this.login);
+  }
+
+  loggedIn(login: Login): void {
+    this.login = login;
   }
 
   get crowded(): boolean {

@@ -1,8 +1,10 @@
 // What the commands see of their connection: where answers go, what bounds them, and what lives as long as it.
 
 import type { Limits } from '../../config/limits.js';
+import type { Login } from '../../service/access-service.js';
 import type { StoreService } from '../../service/store-service.js';
 import type { StoreError } from '../../shared/errors.js';
+import type { Actor } from '../../tree/command.js';
 import type { NativeFrame } from '../../wire/native-messages.js';
 import type { Standing } from './encoder.js';
 
@@ -16,6 +18,11 @@ export interface SessionWatch {
 export interface NativeSession extends Standing {
   readonly service: StoreService;
   readonly limits: Limits;
+  /** For whom the connection's requests are made, as it stands now; nobody until somebody has logged in. */
+  readonly actor: Actor | undefined;
+  /** Throws UNAUTHENTICATED while access control is on and nobody is logged in, or not any more. */
+  assertAdmitted(): void;
+  loggedIn(login: Login): void;
   /** Open watches by id. */
   readonly watches: Map<number, SessionWatch>;
   /** So much is unsent that answers with values must wait, or the connection is over. */

@@ -3,7 +3,7 @@
 import type { ConnectionEvent } from '../../client/peer-rotation.js';
 import { tcpTransport } from '../../client/tcp-transport.js';
 import { ZabtreeClient } from '../../client/zabtree-client.js';
-import { type ConnectionFlags, peersOf } from '../connection-options.js';
+import { type ConnectionFlags, credentialsOf, peersOf } from '../connection-options.js';
 import { errorText } from '../exit-codes.js';
 import { LineReader } from './line-reader.js';
 import { isExit, ReplCommands } from './repl-commands.js';
@@ -31,6 +31,7 @@ export async function runRepl(flags: ConnectionFlags): Promise<void> {
       peers,
       transport: tcpTransport,
       timeoutMs: flags.timeout,
+      ...credentialsOf(flags),
       onConnection: (event) => notices.tell(event),
     });
     client.usePeer(selected);

@@ -8,8 +8,15 @@ export function handleStatus(session: NativeSession, request: { readonly id: num
   session.answer(okFrame(request.id, { zxid: status.zxid, revision: status.revision }, statusPayload(status)));
 }
 
-export function handleDigest(session: NativeSession, request: { readonly id: number }): void {
+export function handleDigest(
+  session: NativeSession,
+  request: { readonly id: number; readonly timeoutMs: number },
+): void {
   const { id } = request;
+  whenAdmin(session, request, () => digest(session, id));
+}
+
+function digest(session: NativeSession, id: number): void {
   session.service.digest((error, result) => {
     if (error !== null || result === null) {
       session.fail(id, error);
@@ -24,6 +31,10 @@ export function handleDigestAll(
   session: NativeSession,
   request: { readonly id: number; readonly timeoutMs: number },
 ): void {
+  whenAdmin(session, request, () => digestAll(session, request));
+}
+
+function digestAll(session: NativeSession, request: { readonly id: number; readonly timeoutMs: number }): void {
   const { id } = request;
   session.service.digestAll(request.timeoutMs, (error, results) => {
     if (error !== null) {
@@ -34,3 +45,23 @@ export function handleDigestAll(
     session.answer(okFrame(id, session, { type: 'digestAll', digests }));
   });
 }
+
+/** Digests look at the keys of everybody. */
+function whenAdmin(
+  session: NativeSession,
+  request: { readonly id: number; readonly timeoutMs: number },
+  next: () => void,
+): void {
+  const { access } = session.service;
+  // Without access control nobody has to be asked.
+  if (!access.enabled) {
+    next();
+    return;
+  }
+  access.whenAdmin(session.actor ?? nobody, request.timeoutMs, (error) => {
+    if (error === null) next();
+    else session.fail(request.id, error);
+  });
+}
+
+const nobody = { user: '', accessRevision: 0 };

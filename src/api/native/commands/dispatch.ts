@@ -4,6 +4,7 @@ import { StoreError } from '../../../shared/errors.js';
 import type { ReceivedRequest } from '../../../wire/native-messages.js';
 import type { NativeSession } from '../session.js';
 import { handleDigest, handleDigestAll, handleStatus } from './administration.js';
+import { handleAuthenticate } from './authenticate.js';
 import { handleBroadcast, handleBroadcastSubscription } from './broadcast.js';
 import { handleGet } from './get.js';
 import { handleList } from './list.js';
@@ -11,6 +12,26 @@ import { handleCancelWatch, handleWatch } from './watch.js';
 import { handleWrite } from './write.js';
 
 export function dispatch(session: NativeSession, request: ReceivedRequest): void {
+  try {
+    if (!forEverybody.has(request.body.type)) session.assertAdmitted();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    session.fail(request.id, error);
+    return;
+  }
+  handle(session, request);
+}
+
+/** Needs no login while access control is on: logging in, what only ends something, and what says nothing of the data. */
+const forEverybody: ReadonlySet<ReceivedRequest['body']['type']> = new Set([
+  'authenticate',
+  'cancelWatch',
+  'unsubscribeBroadcasts',
+  'status',
+  'unknown',
+]);
+
+function handle(session: NativeSession, request: ReceivedRequest): void {
   const { body } = request;
   switch (body.type) {
     case 'write':
@@ -36,6 +57,9 @@ export function dispatch(session: NativeSession, request: ReceivedRequest): void
       return;
     case 'unsubscribeBroadcasts':
       handleBroadcastSubscription(session, request, false);
+      return;
+    case 'authenticate':
+      handleAuthenticate(session, request, body);
       return;
     case 'status':
       handleStatus(session, request);

@@ -14,7 +14,8 @@ export function handleGet(
 ): void {
   const { id, timeoutMs } = request;
   const wanted = (): boolean => !session.crowded;
-  session.service.get(body.key, { local: body.local, seen: body.seen, timeoutMs, wanted }, (error, result) => {
+  const { actor } = session;
+  session.service.get(body.key, { local: body.local, seen: body.seen, timeoutMs, wanted, actor }, (error, result) => {
     if (error !== null) session.fail(id, error);
     // Nothing was read; it is when there is room: a later state answers the question as well.
     else if (result === null) session.park(() => handleGet(session, request, againOf(body)));

@@ -31,7 +31,9 @@ export function handleList(
     keysOnly: body.keysOnly,
   };
   const wanted = (): boolean => !session.crowded;
-  session.service.range(range, { local: body.local, seen: body.seen, timeoutMs, wanted }, (error, result) => {
+  const { actor } = session;
+  const options = { local: body.local, seen: body.seen, timeoutMs, wanted, actor };
+  session.service.range(range, options, (error, result) => {
     if (error !== null) session.fail(id, error);
     // Nothing was read; it is when there is room: a later state answers the question as well.
     else if (result === null) {

@@ -25,6 +25,7 @@ export function handleWatch(
       seen: body.seen,
       fromRevision: body.fromRevision === 0 ? undefined : body.fromRevision,
       withInitial: body.withInitial,
+      actor: session.actor,
     };
     watch.open(session.service.watch(start, watch));
     session.watches.set(id, watch);

@@ -10,5 +10,7 @@ export function handleWrite(
   body: Extract<NativeRequestBody, { type: 'write' }>,
 ): void {
   const { id } = request;
-  session.service.write(body.envelope, request.timeoutMs, (result) => session.answer(resultFrame(id, result)));
+  const { actor } = session;
+  const envelope = actor === undefined ? body.envelope : { ...body.envelope, actor };
+  session.service.write(envelope, request.timeoutMs, (result) => session.answer(resultFrame(id, result)));
 }

@@ -1,0 +1,114 @@
+// Access control over the native protocol: no way around it, and none of its secrets on the way.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { SingleNode } from '../../../test/support/single-node.js';
+import { tcpTransport } from '../../client/tcp-transport.js';
+import { ZabtreeClient } from '../../client/zabtree-client.js';
+import { nodeConfigOf } from '../../config/node-config.js';
+import { createLog } from '../../observability/log.js';
+import { ClientPort } from '../../server/client-port.js';
+import { type AccessRequest, anonymous } from '../../service/access-service.js';
+import { createStoreService } from '../../service/service.js';
+import type { StoreService } from '../../service/store-service.js';
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function serve(): Promise<{ readonly service: StoreService; readonly peer: string }> {
+  const node = new SingleNode();
+  const config = nodeConfigOf({
+    self: { electionAddr: '127.0.0.1:1', messageAddr: '127.0.0.1:2' },
+    peers: [],
+    requestAddr: '127.0.0.1:3',
+    listen: { request: '127.0.0.1:0' },
+  });
+  const service = createStoreService(node, { scheduler: node.scheduler, limits: config.limits });
+  const port = new ClientPort({ config, log: createLog({ level: 'error', format: 'text' }) });
+  port.serve({ service });
+  await port.listen();
+  cleanups.push(() => port.close());
+  return { service, peer: `127.0.0.1:${port.boundPort}` };
+}
+
+function clientOf(peer: string, user?: string, password = `${user}-pw`): ZabtreeClient {
+  const credentials = user === undefined ? {} : { credentials: { user, password } };
+  const client = new ZabtreeClient({ peers: [peer], transport: tcpTransport, timeoutMs: 15_000, ...credentials });
+  cleanups.push(() => client.close());
+  return client;
+}
+
+async function change(service: StoreService, request: AccessRequest): Promise<void> {
+  const { access } = service;
+  const actor = access.enabled ? access.actorOfUser('root') : anonymous;
+  const { code } = await new Promise<{ readonly code: string }>((resolve) => access.change(request, actor, 0, resolve));
+  expect(code).toBe('OK');
+}
+
+async function enable(service: StoreService): Promise<void> {
+  await change(service, { type: 'userAdd', user: 'root', password: 'root-pw', noPassword: false });
+  await change(service, { type: 'userGrantRole', user: 'root', role: 'root' });
+  await change(service, { type: 'userAdd', user: 'u', password: 'u-pw', noPassword: false });
+  await change(service, { type: 'roleAdd', role: 'r' });
+  const permission = { type: 'readwrite', key: Buffer.from('a'), rangeEnd: Buffer.from('b') } as const;
+  await change(service, { type: 'roleGrantPermission', role: 'r', permission });
+  await change(service, { type: 'userGrantRole', user: 'u', role: 'r' });
+  await change(service, { type: 'enable' });
+}
+
+const code = (expected: string): { readonly code: string } => expect.objectContaining({ code: expected });
+
+describe('the native protocol with access control', () => {
+  it('refuses everything but status to a connection that nobody has logged in on', async () => {
+    const { service, peer } = await serve();
+    const client = clientOf(peer);
+    await client.set('a', '1');
+    await enable(service);
+    const all = [client.set('a', '2'), client.get('a'), client.digest(), client.digestAll(), client.broadcast('x')];
+    for (const outcome of await Promise.allSettled(all)) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: code('UNAUTHENTICATED') });
+    }
+    await expect(client.list({}).next()).rejects.toEqual(code('UNAUTHENTICATED'));
+    await expect(client.watch({})[Symbol.asyncIterator]().next()).rejects.toEqual(code('UNAUTHENTICATED'));
+    expect((await client.status()).role).toBe('leader');
+  });
+
+  it('does for a user what the user may do', async () => {
+    const { service, peer } = await serve();
+    await enable(service);
+    const user = clientOf(peer, 'u');
+    await user.set('a1', '1');
+    expect((await user.get('a1')).record).toBeDefined();
+    await expect(user.set('c', '1')).rejects.toEqual(code('PERMISSION_DENIED'));
+    await expect(user.get('c')).rejects.toEqual(code('PERMISSION_DENIED'));
+    await expect(user.digest()).rejects.toEqual(code('PERMISSION_DENIED'));
+    const root = clientOf(peer, 'root');
+    await root.set('c', '1');
+    await root.digest();
+  });
+
+  it('says at once that a password is wrong, and does not show it', async () => {
+    const { service, peer } = await serve();
+    await enable(service);
+    const error: unknown = await clientOf(peer, 'u', 'hunter2')
+      .get('a')
+      .catch((reason: unknown) => reason);
+    expect(error).toEqual(code('AUTHENTICATION_FAILED'));
+    expect(`${error}`).not.toContain('hunter2');
+  });
+
+  it('takes credentials where they are not needed', async () => {
+    const { peer } = await serve();
+    await clientOf(peer, 'u').set('a', '1');
+  });
+
+  it('ends what a connection may do with the password that it logged in by', async () => {
+    const { service, peer } = await serve();
+    await enable(service);
+    const user = clientOf(peer, 'u');
+    await user.get('a1');
+    await change(service, { type: 'userChangePassword', user: 'u', password: 'other' });
+    await expect(user.get('a1')).rejects.toEqual(code('UNAUTHENTICATED'));
+  });
+});
