@@ -10,7 +10,7 @@ const table = {
   wire: ['shared'],
   storage: ['shared', 'wire'],
   transport: ['shared', 'wire'],
-  'etcd-snapshot': ['shared', 'wire/protobuf'],
+  'etcd-snapshot': ['shared', 'tree', 'wire/protobuf'],
   ensemble: ['shared', 'zab', 'tree', 'wire', 'config', 'observability'],
   service: ['shared', 'tree', 'ensemble', 'observability'],
   observability: ['shared'],
@@ -23,12 +23,11 @@ const typeRows = {
   wire: ['zab', 'tree'],
   storage: ['zab', 'tree', 'ensemble'],
   transport: ['zab', 'ensemble'],
-  'etcd-snapshot': ['tree'],
 };
 
 const isTest = '[.]test[.]ts$';
 /** Commands that run a server or the simulator inside this process. */
-const serverSideCommands = '^src/cli/(commands/)?(server|rebuild|simulate)-command[.]ts$';
+const serverSideCommands = '^src/cli/(commands/)?(server|rebuild|restore|simulate)-command[.]ts$';
 const pure = '^src/(shared|zab|tree)/';
 
 function folderRule(folder, mayImport) {
@@ -75,13 +74,13 @@ module.exports = {
     {
       name: 'api-imports',
       comment:
-        'A front end may import shared, service, config, observability, what all front ends share (files of src/api itself) and itself; native also wire.',
+        'A front end may import shared, service, config, observability, etcd-snapshot, what all front ends share (files of src/api itself) and itself; native also wire.',
       severity: 'error',
       from: { path: '^src/api/([^/]+)/', pathNot: isTest },
       to: {
         path: '^src/',
         pathNot: [
-          '^src/(shared|service|config|observability)/',
+          '^src/(shared|service|config|observability|etcd-snapshot)/',
           '^src/api/[^/]+[.]ts$',
           '^src/api/$1/',
           '^src/wire/',

@@ -114,6 +114,7 @@ function registerServer(program: Command): void {
     const action = { peers: peer ?? [], timeoutMs: timeout, yes: yes === true, discard: discard === true };
     await runRebuild(configFile(settings), flagValues(settings), action);
   });
+  registerSnapshot(program);
   const config = program.command('config').description('look at a configuration');
   const print = config
     .command('print')
@@ -123,6 +124,21 @@ function registerServer(program: Command): void {
   settingOptions(print).action(async (options: Record<string, string | boolean | undefined>) => {
     const { runConfigPrint } = await import('./commands/config-command.js');
     await runConfigPrint(configFile(options), options['effective'] === true, flagValues(options));
+  });
+}
+
+function registerSnapshot(program: Command): void {
+  const snapshot = program.command('snapshot').description('move in from etcd, and out: snapshots in its format');
+  const restore = snapshot
+    .command('restore')
+    .description("make a new ensemble's data directory from a snapshot; run it for every member, with the same file")
+    .addArgument(new Argument('<file>', 'a snapshot that zabtree or etcd has made'))
+    .option('--config <file>', "the member's configuration file, as given to its server")
+    .option('--skip-hash-check', "take a file without a checksum, such as a stopped etcd's member/snap/db");
+  settingOptions(restore).action(async (file: string, options: Record<string, string | boolean | undefined>) => {
+    const { runRestore } = await import('./commands/restore-command.js');
+    const { skipHashCheck, ...settings } = options;
+    await runRestore(configFile(settings), flagValues(settings), { file, skipChecksum: skipHashCheck === true });
   });
 }
 

@@ -110,6 +110,11 @@ export const limits = {
   /** Passwords hashed at the same time, and waiting for it: hashing shares its threads with the disk. */
   passwordHashesAtOnceMax: 2,
   passwordHashesWaitingMax: 1_000,
+  /** Copies of the whole state, such as snapshots for etcd, at a time, and how long one may take. */
+  stateCopiesMax: 2,
+  stateCopyTimeoutMs: 3_600_000,
+  /** A client that takes nothing of its copy for so long loses it. */
+  stateCopyStallMs: 60_000,
   rangeBytesMax: 1 * 2 ** 20,
   rangeRecordsMax: 10_000,
 } as const;

@@ -176,6 +176,8 @@ const timed = [
   'requestArrivalTimeoutMs',
   'requestTimeoutMsDefault',
   'requestTimeoutMsMax',
+  'stateCopyTimeoutMs',
+  'stateCopyStallMs',
 ] as const;
 
 function limitProblemsOf(limits: Limits): string[] {

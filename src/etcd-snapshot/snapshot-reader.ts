@@ -40,6 +40,7 @@ export class SnapshotReader {
   private readonly file: SnapshotFileBytes;
   private readonly database: BoltReader;
   private readonly databaseBytes: number;
+  private knownDigest: Buffer | undefined;
 
   /** Throws SnapshotFileError for what is no snapshot. Does not read it all: see `verifyChecksum`. */
   constructor(file: SnapshotFileBytes) {
@@ -51,18 +52,18 @@ export class SnapshotReader {
     this.facts = this.readFacts();
   }
 
+  /** SHA-256 of the database; reads all of it the first time. */
+  digest(): Buffer {
+    this.knownDigest ??= this.hash();
+    return this.knownDigest;
+  }
+
   /** Throws SnapshotFileError when the file does not end with the SHA-256 of what is before. */
   verifyChecksum(): void {
     if (!this.hasChecksum) throw new SnapshotFileError('it does not end with a checksum');
-    const hash = createHash('sha256');
-    for (let offset = 0; offset < this.databaseBytes; offset += hashedChunkBytes) {
-      const chunk = Buffer.allocUnsafe(Math.min(hashedChunkBytes, this.databaseBytes - offset));
-      this.file.read(chunk, offset);
-      hash.update(chunk);
-    }
     const expected = Buffer.alloc(checksumBytes);
     this.file.read(expected, this.databaseBytes);
-    if (!hash.digest().equals(expected)) throw new SnapshotFileError('its checksum does not match: it is damaged');
+    if (!this.digest().equals(expected)) throw new SnapshotFileError('its checksum does not match: it is damaged');
   }
 
   /**
@@ -106,6 +107,16 @@ export class SnapshotReader {
 
   roles(): readonly SnapshotRole[] {
     return Array.from(this.rows('authRoles'), ({ value }) => decodeRole(Buffer.from(value)));
+  }
+
+  private hash(): Buffer {
+    const hash = createHash('sha256');
+    for (let offset = 0; offset < this.databaseBytes; offset += hashedChunkBytes) {
+      const chunk = Buffer.allocUnsafe(Math.min(hashedChunkBytes, this.databaseBytes - offset));
+      this.file.read(chunk, offset);
+      hash.update(chunk);
+    }
+    return hash.digest();
   }
 
   private readFacts(): SnapshotFacts {

@@ -34,16 +34,15 @@ import type { SnapshotContent } from './snapshot-content.js';
 /** Two meta pages and the list of free pages come first. */
 const freelistPage = 2;
 const firstTreePage = 3;
-const checksumBytes = 32;
 /** Of etcd's cluster: what a server makes of the data. The lowest that reads everything that is written here. */
-const clusterVersion = '3.4.0';
+export const clusterVersion = '3.4.0';
 
 /** What the first pass finds out. */
 export interface SnapshotSize {
   readonly root: number;
   readonly pageCount: number;
-  /** Of the whole file, checksum included. */
-  readonly bytes: number;
+  /** Of the database, without the checksum that ends the file. */
+  readonly databaseBytes: number;
 }
 
 type Row = readonly [key: Uint8Array, value: Uint8Array];
@@ -55,7 +54,7 @@ export function* measureSnapshot(content: SnapshotContent): Generator<null, Snap
   for (let next = pages.next(); ; next = pages.next()) {
     if (next.done === true) {
       const pageCount = numbers.count;
-      return { root: next.value, pageCount, bytes: pageCount * writtenPageBytes + checksumBytes };
+      return { root: next.value, pageCount, databaseBytes: pageCount * writtenPageBytes };
     }
     yield null;
   }

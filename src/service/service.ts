@@ -16,6 +16,7 @@ import { type AccessService, type AccessServiceLimits, anonymous, NodeAccessServ
 import { CompactedError } from './compacted-error.js';
 import { readRefusal } from './read-permission.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
+import { type StateCopier, StateCopies, type StateCopyLimits } from './state-copies.js';
 import type {
   MemberRole,
   MemberStatus,
@@ -33,7 +34,7 @@ import { StoreWatch, type WatchSurroundings } from './store-watch.js';
 import { FairWatchTurns } from './watch-turns.js';
 
 /** The limits that the services keep; names and units as in the server's configuration. */
-export interface ServiceLimits extends RequestLimits, AccessServiceLimits {
+export interface ServiceLimits extends RequestLimits, AccessServiceLimits, StateCopyLimits {
   readonly requestTimeoutMsDefault: number;
   readonly requestTimeoutMsMax: number;
   readonly rangeBytesMax: number;
@@ -45,7 +46,7 @@ export interface ServiceLimits extends RequestLimits, AccessServiceLimits {
 
 export interface ServiceOptions {
   /** The one that the node runs on: deadlines are in its time. */
-  readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
+  readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer' | 'after'>;
   readonly limits: ServiceLimits;
   /** The last time that everything on disk was verified; absent: it never is. */
   readonly lastScrub?: () => ScrubSummary | null;
@@ -62,10 +63,11 @@ type RangeDone = (error: StoreError | null, result: Extract<RangeResult, { type:
 class NodeStoreService implements StoreService {
   readonly access: AccessService;
   private readonly node: EnsembleNode;
-  private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
+  private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer' | 'after'>;
   private readonly limits: ServiceLimits;
   private readonly turns: FairWatchTurns;
   private readonly watchSurroundings: WatchSurroundings;
+  private readonly copies: StateCopies;
   private readonly lastScrub: () => ScrubSummary | null;
   /** Asked for and not done. */
   private hashes = 0;
@@ -90,6 +92,8 @@ class NodeStoreService implements StoreService {
     };
     const reviewWatches = (): void => this.turns.reviewAll();
     node.tree.onSpaceChange(spaces.access, { changed: reviewWatches, reset: reviewWatches });
+    this.copies = new StateCopies(node.tree, options.scheduler, options.limits);
+    this.turns = new FairWatchTurns(options.scheduler, options.limits.watchTurnMs);
   }
 
   get appliedZxid(): Zxid {
@@ -207,6 +211,10 @@ class NodeStoreService implements StoreService {
     const lastScrub = this.lastScrub();
     if (role === 'leader' && !status.serving) return { ...status, role: 'looking', leader: null, lastScrub };
     return { ...status, role, lastScrub };
+  }
+
+  copyState(_actor: Actor | undefined, copier: StateCopier): void {
+    this.copies.begin(copier);
   }
 
   digest(done: (error: StoreError | null, result: DigestResult | null) => void): void {

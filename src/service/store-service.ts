@@ -17,7 +17,10 @@ import type {
 } from '../tree/replicated-tree.js';
 import type { KeyRecord, StoreUsage, VersionsHash } from '../tree/store.js';
 import type { RangeSelection } from '../tree/transaction.js';
+
 import type { AccessService } from './access-service.js';
+
+import type { StateCopier } from './state-copies.js';
 
 export interface ReadOptions {
   /** true: answer from this node's applied state at once. false: linearizable. */
@@ -179,6 +182,8 @@ export interface StoreService {
   broadcast(payload: Bytes, timeoutMs: number, done: (error: StoreError | null) => void): void;
   onBroadcast(listener: (payload: Bytes) => void): () => void;
   status(): MemberStatus;
+  /** Holds everything that this node has applied still for a copy. Needs the rights of an administrator. */
+  copyState(actor: Actor | undefined, copier: StateCopier): void;
   /** This node's digest; proposes nothing. */
   digest(done: (error: StoreError | null, result: DigestResult | null) => void): void;
   digestAll(

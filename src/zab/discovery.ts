@@ -1,7 +1,7 @@
 // Discovery (zab.md): who counts, when a leader may choose its epoch, as what it takes a follower in, and what a follower
 // makes of the offer. Decides only; sends and writes nothing.
 
-import { type EnsembleId, type Epoch, epochMax, epochOf, type ServerId, type Zxid } from '../shared/ids.js';
+import { type EnsembleId, type Epoch, epochMax, epochOf, type ServerId, type Zxid, zxidZero } from '../shared/ids.js';
 import type { EpochRecord } from './effects.js';
 import { endsAreSound } from './history.js';
 import type { Admission } from './messages.js';
@@ -66,10 +66,27 @@ function canForm(state: ZabState, leading: Leading): boolean {
   let present = 1;
   for (const { info } of leading.followers.values()) {
     if (info === null) continue;
-    if (!mayForm(info)) return false;
+    if (!mayForm(info) || seedsDiffer(state.history.last, info.lastZxid)) return false;
     present++;
   }
   return present === state.members.length || (state.bootstrap && present >= state.quorum);
+}
+
+/** Two members were restored from different snapshots (a seed is a position in epoch 0): neither may be thrown away. */
+function seedsDiffer(own: Zxid, other: Zxid): boolean {
+  return isSeed(own) && isSeed(other) && own !== other;
+}
+
+function isSeed(zxid: Zxid): boolean {
+  return zxid !== zxidZero && epochOf(zxid) === 0;
+}
+
+/** Members whose seed is another than this node's, for the operator. */
+export function differentlySeeded(state: ZabState, leading: Leading): readonly ServerId[] {
+  return state.members.filter((member) => {
+    const info = leading.followers.get(member)?.info ?? null;
+    return info !== null && seedsDiffer(state.history.last, info.lastZxid);
+  });
 }
 
 function hasVoters(state: ZabState, leading: Leading): boolean {

@@ -2,7 +2,7 @@
 // another member can only be helped by a new epoch. Takes nobody in and sends nothing but notes.
 
 import { hasLiveQuorum, rebuildLinks } from './broadcast.js';
-import { countFollowers, missingMembers } from './discovery.js';
+import { countFollowers, differentlySeeded, missingMembers } from './discovery.js';
 import type { ZabEffect } from './effects.js';
 import { nextZxidAfter } from './numbering.js';
 import { lookAgain, note } from './roles.js';
@@ -90,6 +90,11 @@ export function tickProspective(state: ZabState, leading: Leading, out: ZabEffec
     const text = `Forming a new ensemble waits for server${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`;
     if (nowMs - leading.phaseSinceMs > limits.connectLimitMs && missing.length > 0)
       note(state, 'forming', 'info', text, out);
+    const different = differentlySeeded(state, leading);
+    if (different.length > 0) {
+      const members = `server${different.length === 1 ? '' : 's'} ${different.join(', ')}`;
+      note(state, 'seeds', 'warn', `Forming no ensemble: ${members} restored another snapshot than this node`, out);
+    }
     // A missing member may belong to an ensemble already. Only a new election hears its ballot, which is the better one.
     if (nowMs - leading.phaseSinceMs > limits.initLimitMs) lookAgain(state, 'not all members came to form an ensemble');
     return;

@@ -60,7 +60,8 @@ export function snapshotFile(content: SnapshotContent): Buffer {
   while (size.done !== true) size = measuring.next();
   const pages = [...writeSnapshot(content, size.value)].filter((page) => page !== null);
   const file = Buffer.concat(pages);
-  if (file.length !== size.value.bytes) throw new Error(`The file has ${file.length} bytes, not ${size.value.bytes}`);
+  const expected = size.value.databaseBytes + 32;
+  if (file.length !== expected) throw new Error(`The file has ${file.length} bytes, not ${expected}`);
   return file;
 }
 

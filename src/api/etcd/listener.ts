@@ -7,6 +7,7 @@ import { kvMethods } from './commands/kv.js';
 import { leaseMethods } from './commands/lease.js';
 import { lockMethods } from './commands/lock.js';
 import { maintenanceMethods } from './commands/maintenance.js';
+import { snapshotMethods } from './commands/snapshot.js';
 import { watchMethods } from './commands/watch.js';
 import type { EtcdContext } from './context.js';
 import { etcdFailures } from './errors.js';
@@ -22,6 +23,7 @@ export function etcdMethods(context: EtcdContext): GrpcMethods {
     ...lockMethods(context),
     ...electionMethods(context),
     ...maintenanceMethods(context),
+    ...snapshotMethods(context),
     ...clusterMethods(context),
     ...healthMethods(context, monitor),
   ];
