@@ -20,6 +20,13 @@ export const limits = {
   prepareQueueMax: 16384,
   /** Bytes of what was read for answers that wait for their commit; past it commands wait. */
   answersHeldBytesMax: 32 * 2 ** 20,
+  /** Of one transaction: conditions, operations of each arm (those of nested ones count against it), and how deep it nests. */
+  transactionOperationsMax: 128,
+  transactionDepthMax: 16,
+  /** What it puts, bytes; keys that its ranges look at or delete; what it answers, bytes. */
+  transactionBytesMax: 4 * 2 ** 20,
+  transactionKeysMax: 50_000,
+  transactionAnswerBytesMax: 8 * 2 ** 20,
   /** Committed and not flushed, bytes: a flush is cut at the first, writes wait past the second. */
   overlayFlushBytes: 16 * 2 ** 20,
   overlayBytesMax: 64 * 2 ** 20,
@@ -74,8 +81,6 @@ export const limits = {
   /** A client's deadline when it names none, and the longest. */
   requestTimeoutMsDefault: 5_000,
   requestTimeoutMsMax: 60_000,
-  /** Conditions of one transaction, and operations of each of its arms, nested ones counted in. */
-  transactionOperationsMax: 128,
   /** An ephemeral message, bytes. */
   broadcastBytesMax: 64 * 2 ** 10,
   sessionsMax: 10_000,

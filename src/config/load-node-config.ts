@@ -204,12 +204,16 @@ function limitProblemsOf(limits: Limits): string[] {
   atLeast('requestFrameBytesMax', record, 'the largest key and value with what surrounds them');
   atLeast('batchBytesMax', record, 'the largest key and value with what surrounds them');
   atLeast('rangeBytesMax', envelopeBytes, 'or no page makes progress');
-  atLeast('peerFrameBytesMax', limits.batchBytesMax + envelopeBytes, 'one batch');
+  atLeast('transactionBytesMax', record, 'the largest key and value with what surrounds them');
+  // A batch is cut before the command that would make it too large, and a transaction may come to more than it said.
+  const batch = limits.batchBytesMax + limits.transactionBytesMax + envelopeBytes;
+  atLeast('peerFrameBytesMax', batch, 'one batch with a transaction');
+  atLeast('peerFrameBytesMax', limits.transactionAnswerBytesMax + envelopeBytes, 'the answer to one transaction');
   atLeast('peerQueueBytesMax', limits.peerFrameBytesMax, 'one frame');
   atLeast('clientQueueBytesMax', limits.requestFrameBytesMax, 'one frame');
   atLeast('clientArrivalBytesTotalMax', limits.requestFrameBytesMax + envelopeBytes, 'one frame');
   atLeast('clientArrivalBytesTotalMax', limits.httpBodyBytesMax, 'one body');
-  atLeast('logSegmentBytes', limits.batchBytesMax + envelopeBytes, 'one batch');
+  atLeast('logSegmentBytes', batch, 'one batch with a transaction');
   atLeast('overlayBytesMax', limits.overlayFlushBytes, 'or nothing would be flushed before writes stop');
   return problems;
 }

@@ -42,7 +42,7 @@ describe('ForwardResults', () => {
     };
     for (const id of [1, 2, 3]) results.add(id, resultOf(10));
     turn();
-    for (const id of [4, 5, 6]) results.add(id, resultOf(2.5 * 2 ** 20));
+    for (const id of [4, 5, 6]) results.add(id, resultOf(2 ** 19 - 200));
     turn();
     results.add(7, resultOf(5 * 2 ** 20));
     turn();

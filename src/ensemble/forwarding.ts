@@ -106,7 +106,7 @@ export class Forwarder {
 }
 
 /** Outputs in one frame, bytes, unless a single one has more. */
-const resultBytesMax = 4 * 2 ** 20;
+const resultBytesMax = 2 ** 20;
 
 /** The leader's side of one follower's connection: gathers results of a turn into one frame, or more if they are large. */
 export class ForwardResults {
@@ -126,14 +126,13 @@ export class ForwardResults {
   }
 
   add(id: number, result: CommandResult): void {
+    const bytes = outputBytes(result.output);
+    if (this.bytes + bytes > resultBytesMax) this.flush();
     this.items.push({ id, result });
-    this.bytes += outputBytes(result.output);
-    if (this.bytes >= resultBytesMax) {
-      this.flush();
-    } else if (!this.scheduled) {
-      this.scheduled = true;
-      this.defer(this.sendTask);
-    }
+    this.bytes += bytes;
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.defer(this.sendTask);
   }
 
   private flush(): void {

@@ -59,6 +59,7 @@ describe('Housekeeping', () => {
     const scheduler = { defer, after: (delayMs: number, task: () => void) => clock.after(delayMs, task) };
     disk = new MemoryTreeDisk({ scheduler, delayMs: () => flushMs, fault: () => fault });
     tree = new Tree(disk.open('tree'), {
+      ...limits,
       sessionsMax: 10,
       sessionResultsMax: 10,
       sessionResultsTotalMax: 20,

@@ -5,11 +5,10 @@ import type { Bytes } from '../shared/bytes.js';
 import { compareBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { CommandEnvelope, RequestIdentity } from '../tree/command.js';
+import { checkTransaction, type TransactionLimits } from './transaction-checks.js';
 
 /** The limits that requests are judged by; names and units as in the server's configuration. */
-export interface RequestLimits {
-  readonly keyBytesMax: number;
-  readonly valueBytesMax: number;
+export interface RequestLimits extends TransactionLimits {
   readonly broadcastBytesMax: number;
 }
 
@@ -68,6 +67,7 @@ export function checkCommand(envelope: CommandEnvelope, limits: RequestLimits): 
     case 'compact':
       return command.revision >= 1 ? null : new StoreError('INVALID_ARGUMENT', 'The revision to compact to is missing');
     case 'transact':
+      return checkTransaction(command.transaction, limits);
     case 'leaseGrant':
     case 'leaseRevoke':
     case 'leaseKeepAlive':

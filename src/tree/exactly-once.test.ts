@@ -1,6 +1,7 @@
 // Late copies of requests: what was once told to a client stays true, whatever arrives later, on whichever leader.
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../config/limits.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
 import type { Command, CommandEnvelope, CommandResult, RequestIdentity } from './command.js';
@@ -26,6 +27,7 @@ class Pair {
 
   constructor(options: Partial<TreeOptions> = {}) {
     this.options = {
+      ...limits,
       sessionsMax: 2,
       sessionResultsMax: 3,
       sessionResultsTotalMax: 5,

@@ -10,6 +10,7 @@ import type { Command } from './command.js';
 import { failure, type Outcome } from './command-outcome.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
+import { executeTransaction } from './execute-transaction.js';
 import {
   checkpointLeases,
   grantLease,
@@ -20,8 +21,15 @@ import {
 } from './lease-commands.js';
 import { leasedKey } from './lease-records.js';
 import type { KeyState } from './store.js';
+import type { TransactionLimits } from './transaction-reads.js';
 
-export function executeCommand(command: Command, view: CommandView, leases: LeasePort): Outcome {
+/** What some commands need beside the state. */
+export interface CommandParts {
+  readonly leases: LeasePort;
+  readonly limits: TransactionLimits;
+}
+
+export function executeCommand(command: Command, view: CommandView, { leases, limits }: CommandParts): Outcome {
   const refusal = refusalOf(command, view);
   if (refusal !== undefined) return refusal;
   switch (command.type) {
@@ -39,6 +47,8 @@ export function executeCommand(command: Command, view: CommandView, leases: Leas
       // Each pending checkpoint holds a generation of its own, so only one at a time.
       if (view.checkpointPending) return failure('OVERLOADED', 'Cannot begin a checkpoint: another one is under way');
       return { type: 'effect', operations: [{ type: 'checkpoint' }] };
+    case 'transact':
+      return executeTransaction(command.transaction, view, limits);
     case 'leaseGrant':
       return grantLease(command, view, leases);
     case 'leaseRevoke':
@@ -49,8 +59,6 @@ export function executeCommand(command: Command, view: CommandView, leases: Leas
       return leaseTimeToLive(command, view, leases);
     case 'leaseCheckpoint':
       return checkpointLeases(command, view);
-    case 'transact':
-      return failure('UNSUPPORTED', `Cannot execute "${command.type}": this version does not know it`);
     case 'access':
       return changeAccess(command.change, view);
     default:

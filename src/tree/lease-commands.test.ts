@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../config/limits.js';
 import type { Zxid } from '../shared/ids.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
 import type { Command, CommandResult } from './command.js';
@@ -41,6 +42,7 @@ class Pair {
     this.trees = ['leader', 'follower'].map(
       (name) =>
         new Tree(disk.open(name), {
+          ...limits,
           sessionsMax: 2,
           sessionResultsMax: 3,
           sessionResultsTotalMax: 5,

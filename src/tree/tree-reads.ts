@@ -2,7 +2,7 @@
 // bytes and rows; what does not fit is named so that the caller can go on.
 
 import type { Bytes } from '../shared/bytes.js';
-import { compareBytes, emptyBytes, equalBytes } from '../shared/bytes.js';
+import { compareBytes, equalBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import { spaces } from './delta.js';
 import { type Generation, versionAt } from './generation.js';
@@ -15,6 +15,7 @@ import type {
   WatchRequest,
 } from './replicated-tree.js';
 import { byteLengthOf } from './resolve-entry.js';
+import { withoutValue } from './select-records.js';
 import type { KeyRecord, VersionWrite } from './store.js';
 import { type Layers, scanCommitted } from './tree-view.js';
 import { CommittedEvent, type PastReader } from './watch-event.js';
@@ -46,10 +47,6 @@ export function readRange(layers: Layers, readable: ReadableRevisions, request: 
     return true;
   });
   return { type: 'range', records, next, revision: at ?? revision };
-}
-
-function withoutValue({ key, createRevision, modRevision, version, lease }: KeyRecord): KeyRecord {
-  return { key, value: emptyBytes, createRevision, modRevision, version, lease };
 }
 
 /** The record of a user's key at a past revision; undefined when it had none, or when that is compacted. */

@@ -4,6 +4,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { limits } from '../config/limits.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
@@ -54,6 +55,7 @@ class Node {
 
   open(options: Partial<TreeOptions>): Tree {
     const tree = new Tree(this.disk.open('tree'), {
+      ...limits,
       sessionsMax: 2,
       sessionResultsMax: 3,
       sessionResultsTotalMax: 5,

@@ -1,6 +1,7 @@
 // Single stories of the tree: answers of commands, exactly once, checkpoints, failed flushes, a replaced store.
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../config/limits.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
@@ -24,6 +25,7 @@ function runTasks(): void {
 
 function openTree(directory: string): Tree {
   return new Tree(disk.open(directory), {
+    ...limits,
     sessionsMax: 2,
     sessionResultsMax: 10,
     sessionResultsTotalMax: 20,

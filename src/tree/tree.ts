@@ -9,7 +9,7 @@ import { TreeAccess, type TreeAccessLimits } from './access/tree-access.js';
 import { type Alarm, type AlarmFlags, CommittedAlarms } from './alarms.js';
 import type { CommandEnvelope, CommandOutput, CommandResult, RequestIdentity } from './command.js';
 import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
-import { executeCommand } from './execute-command.js';
+import { type CommandParts, executeCommand } from './execute-command.js';
 import { type DigestDone, Flusher, type VersionsHashDone } from './flusher.js';
 import { Generation } from './generation.js';
 import { type KeyText, keyTextOf } from './key-text.js';
@@ -32,12 +32,13 @@ import { SpaceListeners } from './space-listeners.js';
 import { StagedLayer } from './staged-layer.js';
 import { StagedView } from './staged-view.js';
 import type { KeyRecord, StoreContents, StoreUsage, TreeStore, VersionWrite } from './store.js';
+import type { TransactionLimits } from './transaction-reads.js';
 import { type ChangesResult, readChanges, readPast, readRange } from './tree-reads.js';
 import { readCommitted, scanCommitted } from './tree-view.js';
 import type { PastReader } from './watch-event.js';
 import { WatchHub } from './watch-hub.js';
 
-export interface TreeOptions extends SessionLimits, TreeAccessLimits {
+export interface TreeOptions extends SessionLimits, TransactionLimits, TreeAccessLimits {
   /**
    * A generation is cut, and a flush due, when it holds this many bytes or this many versions. LMDB keeps every page that
    * a flush touches in memory, up to one a version, so that the second bounds its memory whatever the keys.
@@ -78,7 +79,7 @@ export class Tree implements ReplicatedTree {
   private checkpointListeners: ((result: DigestResult) => void)[] = [];
   private readonly view: StagedView;
   private readonly committedAlarms: CommittedAlarms;
-  private readonly leases: LeasePort;
+  private readonly commandParts: CommandParts;
 
   constructor(store: TreeStore, options: TreeOptions) {
     this.options = options;
@@ -94,7 +95,7 @@ export class Tree implements ReplicatedTree {
     this.access = new TreeAccess(store, options);
     this.committedAlarms = new CommittedAlarms(this);
     this.view = this.createView();
-    this.leases = options.leases ?? noLeases;
+    this.commandParts = { leases: options.leases ?? noLeases, limits: options };
   }
 
   get appliedZxid(): Zxid {
@@ -141,7 +142,7 @@ export class Tree implements ReplicatedTree {
     }
     // After the look for a repeat: what was once told stays true, whatever the client may do by now.
     const outcome =
-      this.access.refusalOf(envelope, this.view) ?? executeCommand(envelope.command, this.view, this.leases);
+      this.access.refusalOf(envelope, this.view) ?? executeCommand(envelope.command, this.view, this.commandParts);
     const verdict = outcome.type === 'failure' ? outcome : success;
     const { code, message } = verdict;
     const operations = outcome.type === 'failure' ? noOperations : outcome.operations;
