@@ -36,6 +36,8 @@ export function snapshotContentOf(contents: StoreContents, members: readonly Sna
   let settings = firstSettings;
   for (const { key, value } of contents.records(spaces.access)) {
     const row = rowOf(key);
+    // A row of a kind that etcd does not have.
+    if (row === undefined) continue;
     if (row.type === 'settings') settings = decodeSettings(value);
     else if (row.type === 'role') roles.push(decodeRole(row.name, value));
     else {
