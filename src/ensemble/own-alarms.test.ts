@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toServerId } from '../shared/ids.js';
-import type { Alarm } from '../tree/alarms.js';
+import type { Alarm } from '../tree/alarm.js';
 import type { Command } from '../tree/command.js';
 import { OwnAlarms } from './own-alarms.js';
 

@@ -3,7 +3,7 @@
 // an operator. What an alarm means for requests is decided where they are executed (src/tree/alarms.ts).
 
 import type { ServerId } from '../shared/ids.js';
-import type { AlarmKind } from '../tree/alarms.js';
+import type { AlarmKind } from '../tree/alarm.js';
 import type { Command } from '../tree/command.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import type { StoreUsage } from '../tree/store.js';

@@ -6,7 +6,7 @@ import type { Scheduler } from '../ensemble/ports.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
-import type { Alarm } from '../tree/alarms.js';
+import type { Alarm } from '../tree/alarm.js';
 import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import { spaces } from '../tree/delta.js';
 import { leaseIdOf } from '../tree/lease-records.js';
@@ -93,7 +93,6 @@ class NodeStoreService implements StoreService {
     const reviewWatches = (): void => this.turns.reviewAll();
     node.tree.onSpaceChange(spaces.access, { changed: reviewWatches, reset: reviewWatches });
     this.copies = new StateCopies(node.tree, options.scheduler, options.limits);
-    this.turns = new FairWatchTurns(options.scheduler, options.limits.watchTurnMs);
   }
 
   get appliedZxid(): Zxid {

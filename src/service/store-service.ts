@@ -5,7 +5,7 @@ import type { NodeStatus } from '../ensemble/ensemble-node.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { StoreError } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
-import type { Alarm } from '../tree/alarms.js';
+import type { Alarm } from '../tree/alarm.js';
 import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import type {
   DigestResult,

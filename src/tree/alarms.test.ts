@@ -5,7 +5,7 @@ import { limits } from '../config/limits.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
-import type { Alarm, AlarmKind } from './alarms.js';
+import type { Alarm, AlarmKind } from './alarm.js';
 import type { Command } from './command.js';
 import type { Entry } from './delta.js';
 import type { Transaction, TransactionOperation } from './transaction.js';

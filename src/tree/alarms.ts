@@ -3,31 +3,13 @@
 
 import { unreachable } from '../shared/assert.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import { type Alarm, type AlarmFlags, type AlarmKind, kindNumbers } from './alarm.js';
 import type { Command } from './command.js';
 import type { Outcome } from './command-outcome.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
 import type { ReplicatedTree } from './replicated-tree.js';
 import type { Transaction, TransactionOperation } from './transaction.js';
-
-/** The numbers are on disk and on the wire: never renumber. */
-const kindNumbers = {
-  /** The member's data has reached its quota. */
-  noSpace: 1,
-  /** The members' data differ, and none of it is known to be right. */
-  corrupt: 2,
-} as const;
-
-export type AlarmKind = keyof typeof kindNumbers;
-
-export interface Alarm {
-  readonly kind: AlarmKind;
-  /** 64 bits, unsigned. */
-  readonly member: bigint;
-}
-
-/** Whether there is an alarm of each kind, whoever's it is. */
-export type AlarmFlags = Readonly<Record<AlarmKind, boolean>>;
 
 const keyBytes = 9;
 

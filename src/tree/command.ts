@@ -5,7 +5,7 @@ import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type { AccessChange } from './access/access-change.js';
-import type { Alarm } from './alarms.js';
+import type { Alarm } from './alarm.js';
 import type { Transaction, TransactionOutcome } from './transaction.js';
 
 export type Command =

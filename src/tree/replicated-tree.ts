@@ -4,7 +4,7 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { AppliedAccess } from './access/tree-access.js';
-import type { Alarm } from './alarms.js';
+import type { Alarm } from './alarm.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
 import type { Entry, SpaceId } from './delta.js';
 import type { KeyRecord, StoreContents, StoreUsage, TreeStore, VersionsHash, VersionWrite } from './store.js';

@@ -1,7 +1,7 @@
 // The command that raises or disarms an alarm ↔ protobuf (zabtree.command.Alarm). Part of command-codec.ts, which has the
 // commands around it.
 
-import type { AlarmKind } from '../tree/alarms.js';
+import type { AlarmKind } from '../tree/alarm.js';
 import type { Command } from '../tree/command.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
 import type { ProtoWriter } from './protobuf/proto-writer.js';

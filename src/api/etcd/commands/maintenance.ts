@@ -5,7 +5,7 @@ import { etcdServerVersion } from '../../../config/etcd-version.js';
 import type { Bytes } from '../../../shared/bytes.js';
 import type { StoreError } from '../../../shared/errors.js';
 import type { Revision } from '../../../shared/ids.js';
-import type { Alarm, AlarmKind } from '../../../tree/alarms.js';
+import type { Alarm, AlarmKind } from '../../../tree/alarm.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { bigintOf, int64Of, numberOf } from '../codec/int64.js';
 import { headerFields } from '../codec/response-header.js';

@@ -4,7 +4,7 @@
 import type { StoreService } from '../../../service/store-service.js';
 import type { StoreError } from '../../../shared/errors.js';
 import { zxidZero } from '../../../shared/ids.js';
-import type { AlarmKind } from '../../../tree/alarms.js';
+import type { AlarmKind } from '../../../tree/alarm.js';
 import type { HttpHandler, HttpRequest, HttpResponse, HttpRoute } from '../../http-handler.js';
 
 /** How often each question was answered and how: copied into the metrics. */
