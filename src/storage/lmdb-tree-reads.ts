@@ -130,6 +130,27 @@ export function readHistory(
   return (range.to + 1) as Revision;
 }
 
+/** Revisions from `from` on, which is not compacted, at which a key changed; undefined when there are more than `max`. */
+export function readKeyRevisions(
+  tables: LmdbTables,
+  key: Bytes,
+  from: Revision,
+  max: number,
+): readonly Revision[] | undefined {
+  const row = lookUpHeadKey(tables, userSpace, key);
+  const head = row === undefined ? undefined : readHead(tables, row);
+  if (row === undefined || head === undefined) return [];
+  const revisions: Revision[] = [];
+  for (let revision = newestOf(head); revision >= from && revision !== noRevision; ) {
+    if (revisions.length === max) return undefined;
+    revisions.push(revision);
+    // Where compaction has come to, a deletion has no row any more.
+    if (revision === from) break;
+    revision = readVersionLinks(tables, row, revision, undefined).previous;
+  }
+  return revisions.reverse();
+}
+
 /** A verified head; undefined when the key has no version. */
 export function readHead(tables: LmdbTables, row: Buffer, transaction?: ReadTransaction): Head | undefined {
   const stored = readRow(tables.heads, row, transaction);

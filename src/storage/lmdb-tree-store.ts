@@ -28,7 +28,7 @@ import { LmdbImage } from './lmdb-image.js';
 import { openMeta, readCompacted, readSessions } from './lmdb-meta.js';
 import { probeTree } from './lmdb-probe.js';
 import { isLmdbDamage, type LmdbTables, openTables, tableUsage } from './lmdb-tables.js';
-import { readAt, readHistory, readNewest, readState, scan } from './lmdb-tree-reads.js';
+import { readAt, readHistory, readKeyRevisions, readNewest, readState, scan } from './lmdb-tree-reads.js';
 import { LmdbWriterThread } from './lmdb-writer-thread.js';
 import { encodeKeyRecord, encodeSession } from './tree-image.js';
 import { localSpace, userSpace } from './tree-rows.js';
@@ -138,6 +138,14 @@ export class LmdbTreeStore implements OpenedTreeStore {
   history(range: HistoryRange, visit: (change: VersionWrite) => boolean): Revision {
     try {
       return readHistory(this.tables, this.compactedThrough, range, visit);
+    } catch (error) {
+      throw this.judged(error);
+    }
+  }
+
+  keyRevisions(key: Bytes, from: Revision, max: number): readonly Revision[] | undefined {
+    try {
+      return readKeyRevisions(this.tables, key, from, max);
     } catch (error) {
       throw this.judged(error);
     }

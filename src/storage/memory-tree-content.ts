@@ -77,6 +77,11 @@ export class MemoryTreeContent {
     return compacted === undefined || compacted.modRevision < from ? later : [...this.changesAtCompacted, ...later];
   }
 
+  /** Revisions of the versions of a user's key, ascending. */
+  revisionsOf(key: Bytes): Revision[] {
+    return (this.space(userSpace).get(textOf(key)) ?? []).map(({ modRevision }) => modRevision);
+  }
+
   /** The retained versions of user keys: all above the compacted revision, and what was current there. */
   retainedVersions(): RetainedVersion[] {
     const { compactedRevision } = this.meta;

@@ -134,6 +134,11 @@ export class MemoryTreeStore implements OpenedTreeStore {
     return (range.to + 1) as Revision;
   }
 
+  keyRevisions(key: Bytes, from: Revision, max: number): readonly Revision[] | undefined {
+    const revisions = this.content.revisionsOf(key).filter((revision) => revision >= from);
+    return revisions.length > max ? undefined : revisions;
+  }
+
   sessions(): readonly SessionRecord[] {
     return [...this.content.sessions.values()];
   }

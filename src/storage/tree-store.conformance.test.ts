@@ -110,6 +110,11 @@ function history(store: OpenedTreeStore, from: number, to: number, rowsMax = 100
   return { seen, next };
 }
 
+/** Above the compacted revision: a deletion at it may be there or not. */
+function revisionsOf(store: OpenedTreeStore, key: string, compacted: number): readonly number[] | undefined {
+  return store.keyRevisions(bytes(key), (compacted + 1) as Revision, 1000);
+}
+
 async function copyImage(from: OpenedTreeStore, to: OpenedTreeStore, chunkBytes: number): Promise<TreeMeta | null> {
   const image = from.image();
   for (let chunk = image.next(chunkBytes); chunk !== null; chunk = image.next(chunkBytes)) {
@@ -227,6 +232,38 @@ for (const [name, createFixture] of [
       expect(history(store, 2, 5, 1)).toEqual({ seen: lines.slice(0, 2), next: 3 });
       expect(history(store, 3, 4)).toEqual({ seen: lines.slice(2, 4), next: 5 });
       expect(history(store, 6, 8)).toEqual({ seen: [], next: 9 });
+    });
+
+    it('history() lets its visitor read what a change replaced', async () => {
+      const versions = Array.from({ length: 50 }, (_, i) => put(i % 2 === 0 ? 'a' : 'b', `${i}`, i + 2, 2, i + 1));
+      await flush(store, batchOf(versions, { revision: 51 }));
+      const seen: string[] = [];
+      const range = { from: 4 as Revision, to: 51 as Revision, rowsMax: 100, wants: () => true };
+      store.history(range, ({ key, modRevision }) => {
+        const before = store.get(user, key, (modRevision - 1) as Revision);
+        seen.push(`${modRevision} ${text(key)} ${before?.modRevision}`);
+        return true;
+      });
+      expect(seen).toEqual(
+        versions.slice(2).map(({ key, modRevision }) => `${modRevision} ${text(key)} ${modRevision - 2}`),
+      );
+    });
+
+    it('keyRevisions() gives the changes of one key, or says that they are too many', async () => {
+      await flush(store, batchOf([put('a', '1', 2), put('b', '1', 2), put('a', '2', 3, 2, 2)], { revision: 3 }));
+      await flush(store, batchOf([deletion('a', 4), put('a', '9', 5)], { revision: 5 }));
+      const revisions = (name: string, from: number, max = 10): readonly number[] | undefined =>
+        store.keyRevisions(bytes(name), from as Revision, max);
+      expect(revisions('a', 2)).toEqual([2, 3, 4, 5]);
+      expect(revisions('a', 4)).toEqual([4, 5]);
+      expect(revisions('a', 6)).toEqual([]);
+      expect(revisions('b', 1)).toEqual([2]);
+      expect(revisions('c', 1)).toEqual([]);
+      expect(revisions('a', 2, 4)).toEqual([2, 3, 4, 5]);
+      expect(revisions('a', 2, 3)).toBeUndefined();
+      await compact(store, 4, 1000);
+      expect(revisions('a', 5)).toEqual([5]);
+      expect(revisions('b', 5)).toEqual([]);
     });
 
     it('compactSlice() removes old versions in slices and leaves reads at later revisions as they were', async () => {
@@ -468,6 +505,7 @@ describe('LmdbTreeStore beside MemoryTreeStore', () => {
         for (let at = compacted; at <= revision; at++) expect(scan(other, at)).toEqual(scan(first, at));
         expect(scan(other, undefined)).toEqual(scan(first, undefined));
         expect(history(other, compacted, revision)).toEqual(history(first, compacted, revision));
+        for (const key of keys) expect(revisionsOf(other, key, compacted)).toEqual(revisionsOf(first, key, compacted));
         expect(other.meta).toEqual(first.meta);
         expect(await digestOf(other)).toBe(await digestOf(first));
         for (const through of [compacted, revision - 1, revision]) {

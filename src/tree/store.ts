@@ -124,6 +124,11 @@ export interface TreeStore {
    * of the change not taken, or the first one not read, to + 1 at the end.
    */
   history(range: HistoryRange, visit: (change: VersionWrite) => boolean): Revision;
+  /**
+   * Revisions from `from` on, which is not compacted, at which a user's key changed, ascending; undefined when there are
+   * more than `max`. Costs as much as there are of them, whatever else changed.
+   */
+  keyRevisions(key: Bytes, from: Revision, max: number): readonly Revision[] | undefined;
   sessions(): readonly SessionRecord[];
   /** One at a time. Atomic, durable, with meta inside the same transaction; then reads see it. ENOSPC leaves the store as it was. */
   flush(batch: FlushBatch, done: (error: Error | null) => void): void;

@@ -90,6 +90,10 @@ export function readChanges(layers: Layers, readable: ReadableRevisions, wanted:
   // The store may already show a flush that has not been reported: only the overlay's word on those revisions counts.
   const flushed = (layers.generations[layers.generations.length - 1] as Generation).baseRevision;
   let next = from;
+  if (request.single) {
+    const stopped = keyChanges(layers, { key: request.from, from, flushed, rowsMax }, take);
+    if (stopped !== 'many') return { type: 'changes', events, next: stopped ?? ((revision + 1) as Revision) };
+  }
   if (from <= flushed) {
     next = layers.store.history({ from, to: flushed, rowsMax, wants }, take);
     if (next <= flushed) return { type: 'changes', events, next };
@@ -111,6 +115,36 @@ function overlayChanges(
     for (let i = generation.historyIndex(from); i < history.length; i++) {
       const version = history[i] as VersionWrite;
       if (wants(version.key) && !take(version)) return version.modRevision;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Changes of one key from a revision on, found by the key: thousands of watches of a key each catch up at once when their
+ * client comes back, and most have nothing to catch up on. Returns the revision of the first not taken, if any; 'many'
+ * when there are too many in the store to be told this way, and nothing was taken.
+ */
+function keyChanges(
+  layers: Layers,
+  wanted: { readonly key: Bytes; readonly from: Revision; readonly flushed: Revision; readonly rowsMax: number },
+  take: (version: VersionWrite) => boolean,
+): Revision | undefined | 'many' {
+  const { key, from, flushed, rowsMax } = wanted;
+  const { store, generations } = layers;
+  const stored = from <= flushed ? store.keyRevisions(key, from, rowsMax) : [];
+  if (stored === undefined) return 'many';
+  for (const modRevision of stored) {
+    if (modRevision > flushed) break;
+    const record = store.get(spaces.user, key, modRevision) ?? null;
+    if (!take({ space: spaces.user, key, modRevision, record })) return modRevision;
+  }
+  const text = layers.keyText(key);
+  for (let layer = generations.length - 1; layer >= 0; layer--) {
+    const chain = (generations[layer] as Generation).chain(spaces.user, text);
+    if (chain === undefined) continue;
+    for (const version of [...(chain.older ?? []), chain.newest]) {
+      if (version.modRevision >= from && !take(version)) return version.modRevision;
     }
   }
   return undefined;

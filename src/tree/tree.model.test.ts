@@ -9,6 +9,7 @@ import type { Bytes } from '../shared/bytes.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
 import type { Entry } from './delta.js';
+import type { WatchRequest } from './replicated-tree.js';
 import type { KeyRecord } from './store.js';
 import { Tree, type TreeOptions } from './tree.js';
 
@@ -117,6 +118,9 @@ class Model {
 
 const shown = (record: KeyRecord): string =>
   `${readable(record.key)}=${readable(record.value)} ${record.createRevision} ${record.modRevision} ${record.version}`;
+
+const shownVersion = ({ key, value, create, revision, version }: ModelVersion): string =>
+  `${key}=${value} ${create} ${revision} ${version}`;
 
 const keys = ['a', 'ab', 'b', 'ba', 'c', 'd', 'e', 'f'];
 const key = fc.constantFrom(...keys);
@@ -257,35 +261,41 @@ class Story {
   }
 
   private checkChanges(tree: Tree): void {
+    const range = { from: text('ab'), to: text('d'), single: false };
+    this.checkChangesOf(tree, range, (key) => key >= 'ab' && key < 'd');
+    for (const key of new Set(this.model.versions.map((version) => version.key))) {
+      this.checkChangesOf(tree, { from: text(key), to: undefined, single: true }, (other) => other === key);
+    }
+    if (this.model.compacted > 0) {
+      const all = { from: text('a'), to: undefined, single: false };
+      expect(tree.changes(all, this.model.compacted as Revision, { bytesMax: 1 }).type).toBe('compacted');
+    }
+  }
+
+  private checkChangesOf(tree: Tree, request: WatchRequest, wants: (key: string) => boolean): void {
     const from = this.model.compacted + 1;
     const seen: string[] = [];
     let next = from as Revision;
     while (next <= tree.revision) {
-      const result = tree.changes({ from: text('ab'), to: text('d'), single: false }, next, { bytesMax: 3 });
+      const result = tree.changes(request, next, { bytesMax: 3 });
       if (result.type !== 'changes') throw new Error('Unexpectedly compacted');
       expect(result.next).toBeGreaterThan(next);
       for (const event of result.events) {
-        seen.push(
-          `${event.type} ${readable(event.key)} ${event.modRevision} ${event.record ? shown(event.record) : ''}`,
-        );
+        const { type, key, modRevision, record, previous } = event;
+        const before = previous === undefined ? '' : shown(previous);
+        seen.push(`${type} ${readable(key)} ${modRevision} ${record ? shown(record) : ''} was ${before}`);
       }
       next = result.next;
     }
-    const expected = this.model.versions
-      .filter((version) => version.revision >= from && version.key >= 'ab' && version.key < 'd')
-      .map((version) => {
-        const { value, create, revision } = version;
-        if (value === null) return `delete ${version.key} ${revision} `;
-        return `put ${version.key} ${revision} ${version.key}=${value} ${create} ${revision} ${version.version}`;
-      });
+    const wanted = this.model.versions.filter((version) => version.revision >= from && wants(version.key));
+    const expected = wanted.map((version) => {
+      const { key, value, revision } = version;
+      const replaced = this.model.at(key, revision - 1);
+      const before = replaced === undefined ? '' : shownVersion(replaced);
+      if (value === null) return `delete ${key} ${revision}  was ${before}`;
+      return `put ${key} ${revision} ${shownVersion(version)} was ${before}`;
+    });
     expect(seen).toEqual(expected);
-    if (this.model.compacted > 0) {
-      expect(
-        tree.changes({ from: text('a'), to: undefined, single: false }, this.model.compacted as Revision, {
-          bytesMax: 1,
-        }).type,
-      ).toBe('compacted');
-    }
   }
 
   /** Both nodes end with equal digests and checkpoints, and reopen to the same state. */
