@@ -3,11 +3,12 @@
 import { CompactedError } from '../../service/compacted-error.js';
 import type { WatchHandle, WatchSink } from '../../service/store-service.js';
 import type { Bytes } from '../../shared/bytes.js';
-import type { StoreError } from '../../shared/errors.js';
+import type { ErrorCode, StoreError } from '../../shared/errors.js';
 import type { Revision } from '../../shared/ids.js';
 import type { WatchEvent } from '../../tree/replicated-tree.js';
 import type { WatchCreateRequest, WatchId } from './codec/watch-request.js';
 import type { WatchAnswer } from './codec/watch-response.js';
+import { failureOf, statusText } from './errors.js';
 import type { EventsOptions, WatchDesk } from './watch-desk.js';
 
 /** What a watch sees of the stream that it belongs to. */
@@ -85,11 +86,19 @@ export class EtcdWatch implements WatchSink, EventsOptions {
   }
 
   ended(error: StoreError): void {
-    if (!(error instanceof CompactedError)) {
+    if (nodeFailures.has(error.code)) {
       this.owner.failed(error);
       return;
     }
-    this.owner.answer({ watchId: this.watchId, canceled: true, compactRevision: error.compactedRevision });
+    const { watchId } = this;
+    if (error instanceof CompactedError) {
+      this.owner.answer({ watchId, canceled: true, compactRevision: error.compactedRevision });
+    } else {
+      this.owner.answer({ watchId, canceled: true, cancelReason: statusText(failureOf(error)) });
+    }
     this.owner.ended(this);
   }
 }
+
+/** What ends a watch because of its node: the client does better to go on elsewhere, with all of its watches. */
+const nodeFailures: ReadonlySet<ErrorCode> = new Set(['CORRUPT', 'INTERNAL', 'UNAVAILABLE', 'TIMEOUT', 'NO_QUORUM']);

@@ -12,11 +12,14 @@ import type { Revision } from '../../../shared/ids.js';
 import type { Command, CommandResult } from '../../../tree/command.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { int64Of, numberOf } from '../codec/int64.js';
+import { decodeWatchRequest, type WatchCreateRequest } from '../codec/watch-request.js';
 import { type EtcdContext, plainAddresses } from '../context.js';
+import { EtcdWatch, type WatchOwner } from '../etcd-watch.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { MessageStream } from '../grpc/grpc-call.js';
 import { grpcStatus } from '../grpc/grpc-status.js';
 import { ResponseHeaders } from '../response-headers.js';
+import { WatchDesk } from '../watch-desk.js';
 import { watchMethods } from './watch.js';
 
 const key = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -143,6 +146,12 @@ function lineOf(response: pb.WatchResponse): string {
   const rest = [compacted === 0 ? '' : `compacted ${compacted}`, response.cancel_reason, ...eventsOf(response)];
   const head = `${numberOf(response.watch_id)} r${numberOf(response.header?.revision)}`;
   return [head, ...flags, ...rest].filter(Boolean).join(' ');
+}
+
+function decodeCreate(create: pb.IWatchCreateRequest): WatchCreateRequest {
+  const request = decodeWatchRequest(encodeMessage(pb.WatchRequest, { create_request: create }));
+  if (request.type !== 'create') throw new Error(`Expected a creation, got ${request.type}`);
+  return request;
 }
 
 describe('Watch', () => {
@@ -402,6 +411,25 @@ describe('Watch', () => {
     client.raw(Uint8Array.of(0x0a, 9, 1));
     expect(client.call.failure?.status).toBe(grpcStatus.internal);
     expect(bench.service.openWatches).toBe(0);
+  });
+
+  it('is cancelled alone when its permission is taken away, and takes the stream along when its node fails', () => {
+    const bench = new Bench();
+    const told: string[] = [];
+    const owner: WatchOwner = {
+      desk: new WatchDesk(bench.context),
+      mayDeliver: () => true,
+      send: () => undefined,
+      answer: ({ canceled, cancelReason }) => void told.push(`${canceled} ${cancelReason}`),
+      liveChanged: () => undefined,
+      ended: () => void told.push('ended'),
+      failed: () => void told.push('failed'),
+    };
+    const watch = new EtcdWatch(owner, 5, decodeCreate({ key: key('a') }));
+    watch.ended(new StoreError('PERMISSION_DENIED', 'no'));
+    watch.ended(new StoreError('CORRUPT', 'no'));
+    const reason = 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
+    expect(told).toEqual([`true ${reason}`, 'ended', 'failed']);
   });
 
   it('ends without a leader for clients that want one', async () => {
