@@ -122,6 +122,16 @@ export const limits = {
   stateCopyStallMs: 60_000,
   rangeBytesMax: 1 * 2 ** 20,
   rangeRecordsMax: 10_000,
+  /** A selection of any size: what is answered at once and what one step reads, keys that a step looks at. */
+  selectionPageBytes: 1 * 2 ** 20,
+  selectionPageRecords: 5_000,
+  selectionSliceRows: 5_000,
+  /** Those that take more than a turn; the time that their steps may take in one turn. */
+  selectionsMax: 1_000,
+  selectionTurnMs: 4,
+  /** So long one keeps what it reads from being compacted; what all of them that sort hold for it, bytes. */
+  selectionPinMsMax: 60_000,
+  selectionSortBytesMax: 64 * 2 ** 20,
 } as const;
 
 export type Limits = { readonly [Name in keyof typeof limits]: number };

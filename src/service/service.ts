@@ -10,13 +10,15 @@ import type { Alarm } from '../tree/alarm.js';
 import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import { spaces } from '../tree/delta.js';
 import { leaseIdOf } from '../tree/lease-records.js';
-import type { DigestResult, RangeRequest, RangeResult, ReadResult, ReplicatedTree } from '../tree/replicated-tree.js';
+import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tree/replicated-tree.js';
 import type { KeySelection, RangeSelection } from '../tree/transaction.js';
 import { type AccessService, type AccessServiceLimits, anonymous, NodeAccessService } from './access-service.js';
 import { CompactedError } from './compacted-error.js';
 import { readRefusal } from './read-permission.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
+import { SelectionDesk, type SelectionDeskLimits, type SelectionScheduler } from './selection-desk.js';
 import { type StateCopier, StateCopies, type StateCopyLimits } from './state-copies.js';
+import { type StoreSelection, unreadable } from './store-selection.js';
 import type {
   MemberRole,
   MemberStatus,
@@ -31,10 +33,11 @@ import type {
   WatchStart,
 } from './store-service.js';
 import { StoreWatch, type WatchSurroundings } from './store-watch.js';
+import { checkSelection } from './transaction-checks.js';
 import { FairWatchTurns } from './watch-turns.js';
 
 /** The limits that the services keep; names and units as in the server's configuration. */
-export interface ServiceLimits extends RequestLimits, AccessServiceLimits, StateCopyLimits {
+export interface ServiceLimits extends RequestLimits, AccessServiceLimits, StateCopyLimits, SelectionDeskLimits {
   readonly requestTimeoutMsDefault: number;
   readonly requestTimeoutMsMax: number;
   readonly rangeBytesMax: number;
@@ -46,7 +49,7 @@ export interface ServiceLimits extends RequestLimits, AccessServiceLimits, State
 
 export interface ServiceOptions {
   /** The one that the node runs on: deadlines are in its time. */
-  readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer' | 'after'>;
+  readonly scheduler: SelectionScheduler;
   readonly limits: ServiceLimits;
   /** The last time that everything on disk was verified; absent: it never is. */
   readonly lastScrub?: () => ScrubSummary | null;
@@ -66,6 +69,7 @@ class NodeStoreService implements StoreService {
   private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer' | 'after'>;
   private readonly limits: ServiceLimits;
   private readonly turns: FairWatchTurns;
+  private readonly selections: SelectionDesk;
   private readonly watchSurroundings: WatchSurroundings;
   private readonly copies: StateCopies;
   private readonly lastScrub: () => ScrubSummary | null;
@@ -84,6 +88,7 @@ class NodeStoreService implements StoreService {
       wallClockMs: options.wallClockMs ?? Date.now,
     });
     this.turns = new FairWatchTurns(options.scheduler, watchTurnMs);
+    this.selections = new SelectionDesk(node.tree, options.scheduler, options.limits);
     this.watchSurroundings = {
       tree: node.tree,
       turns: this.turns,
@@ -134,9 +139,14 @@ class NodeStoreService implements StoreService {
     this.readOnce(options, { from, to, single: false }, () => this.readRange(request), done);
   }
 
-  select(_selection: RangeSelection, _options: ReadOptions, sink: SelectionSink): SelectionHandle {
-    sink.end(new StoreError('UNSUPPORTED', 'Cannot read a selection: this version does not know it'));
-    return { resume: () => undefined, cancel: () => undefined };
+  select(selection: RangeSelection, options: ReadOptions, sink: SelectionSink): SelectionHandle {
+    const reading = this.selections.create(selection, sink);
+    const asked = { keys: selection, options };
+    const refusal = checkSelection(selection, this.limits.keyBytesMax);
+    if (refusal !== null) reading.fail(refusal);
+    else if (this.mayReadNow(options)) this.beginSelection(reading, asked, null);
+    else this.whenReadable(options, (error) => this.beginSelection(reading, asked, error));
+    return reading;
   }
 
   leases(options: ReadOptions, done: Parameters<StoreService['leases']>[1]): void {
@@ -236,6 +246,25 @@ class NodeStoreService implements StoreService {
     return ids;
   }
 
+  private beginSelection(
+    reading: StoreSelection,
+    { keys, options }: { readonly keys: KeySelection; readonly options: ReadOptions },
+    error: StoreError | null,
+  ): void {
+    if (error !== null) {
+      reading.fail(error);
+      return;
+    }
+    if (options.wanted?.() === false) {
+      reading.cancel();
+      return;
+    }
+    // Judged when it is read, by the state that is read; what takes more turns reads that state to its end.
+    const refusal = readRefusal(this.node.tree.access, options.actor, keys);
+    if (refusal === null) reading.begin();
+    else reading.fail(refusal);
+  }
+
   private mayReadNow(options: ReadOptions): boolean {
     return options.local && options.seen <= this.node.tree.appliedZxid;
   }
@@ -292,18 +321,6 @@ class NodeStoreService implements StoreService {
 
 /** Hashes over versions that may be asked for at a time: each reads all of them. */
 const hashesMax = 16;
-
-/** Why there is no state of this revision to be had; null: there is. */
-function unreadable(at: Revision, { revision, compactedRevision }: ReplicatedTree): StoreError | null {
-  if (at < compactedRevision) {
-    return new StoreError(
-      'COMPACTED',
-      `Revision ${at} is no longer kept: compacted up to revision ${compactedRevision}`,
-    );
-  }
-  if (at <= revision) return null;
-  return new StoreError('FUTURE_REVISION', `Revision ${at} is not reached yet: now is ${revision}`);
-}
 
 const memberRoles = {
   looking: 'looking',

@@ -1,22 +1,15 @@
-// Gives watches that are not live their steps, one after the other and for a bounded time in each turn of the event
-// loop, so that thousands that catch up at once delay no request for long.
+// Gives watches that are not live their steps, and knows the open ones.
 
 import type { Scheduler } from '../ensemble/ports.js';
-import { StoreError } from '../shared/errors.js';
-import { Fifo } from '../shared/fifo.js';
+import { FairTurns } from './fair-turns.js';
 import type { StoreWatch, WatchTurns } from './store-watch.js';
 
 export class FairWatchTurns implements WatchTurns {
-  private readonly scheduler: Pick<Scheduler, 'nowMs' | 'defer'>;
-  private readonly turnMs: number;
-  private readonly waiting = new Fifo<StoreWatch>();
+  private readonly turns: FairTurns<StoreWatch>;
   private readonly open = new Set<StoreWatch>();
-  private scheduled = false;
-  private readonly run = (): void => this.turn();
 
   constructor(scheduler: Pick<Scheduler, 'nowMs' | 'defer'>, turnMs: number) {
-    this.scheduler = scheduler;
-    this.turnMs = turnMs;
+    this.turns = new FairTurns(scheduler, turnMs);
   }
 
   /** Watches that are open. */
@@ -38,31 +31,6 @@ export class FairWatchTurns implements WatchTurns {
   }
 
   enqueue(watch: StoreWatch): void {
-    this.waiting.push(watch);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    this.scheduler.defer(this.run);
-  }
-
-  private turn(): void {
-    const endMs = this.scheduler.nowMs() + this.turnMs;
-    // What is enqueued during this turn waits for the next one: the rest of the process gets its share.
-    for (let count = this.waiting.length; count > 0; count--) {
-      const watch = this.waiting.shift();
-      if (watch !== undefined) stepOf(watch);
-      if (this.scheduler.nowMs() >= endMs) break;
-    }
-    this.scheduled = this.waiting.length > 0;
-    if (this.scheduled) this.scheduler.defer(this.run);
-  }
-}
-
-/** Damage that the store finds while it is read ends this watch; a defect ends the process. */
-function stepOf(watch: StoreWatch): void {
-  try {
-    watch.step();
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    watch.fail(error);
+    this.turns.enqueue(watch);
   }
 }

@@ -64,39 +64,47 @@ export function scan(
   space: SpaceId,
   range: StoreRange,
   visit: (record: KeyRecord) => boolean,
-): void {
+): Bytes | undefined {
   const start = headKey(space, range.from);
   const end = range.to === undefined ? spaceEnd(space) : headKey(space, range.to);
   if (space === userSpace) {
-    scanHeads(tables, { start, end }, range, visit);
-    return;
+    return scanHeads(tables, { start, end }, range, visit);
   }
+  let rows = 0;
   for (const { key, value } of tables.records.getRange({ start, end })) {
+    if (range.rowsMax !== undefined && rows >= range.rowsMax) return key.subarray(1);
+    rows += 1;
     verify('records', key, value);
-    if (!visit(decodeVersion(key.subarray(1), value, range.keysOnly ?? false))) return;
+    if (!visit(decodeVersion(key.subarray(1), value, range.keysOnly ?? false))) return undefined;
   }
+  return undefined;
 }
 
 function scanHeads(
   tables: LmdbTables,
   rows: { readonly start: Buffer; readonly end: Buffer },
-  { at, keysOnly = false }: StoreRange,
+  { at, keysOnly = false, rowsMax = Number.POSITIVE_INFINITY }: StoreRange,
   visit: (record: KeyRecord) => boolean,
-): void {
+): Bytes | undefined {
+  let count = 0;
   for (const { key: row, value } of tables.heads.getRange(rows)) {
+    const key = row.subarray(1);
+    if (count >= rowsMax) return key;
+    count += 1;
     verify('heads', row, value);
     const head = decodeHead(value);
-    const key = row.subarray(1);
     const newest = newestOf(head);
     if (at === undefined || newest <= at) {
       if (head.deleted) continue;
-      if (!visit(keysOnly ? { key, value: emptyBytes, ...stateOf(head) } : recordOf(tables, row, key, newest))) return;
+      if (!visit(keysOnly ? { key, value: emptyBytes, ...stateOf(head) } : recordOf(tables, row, key, newest)))
+        return undefined;
       continue;
     }
     const revision = revisionAt(tables, row, head, at);
     if (revision === noRevision) continue;
-    if (!visit(recordOf(tables, row, key, revision, { keysOnly }))) return;
+    if (!visit(recordOf(tables, row, key, revision, { keysOnly }))) return undefined;
   }
+  return undefined;
 }
 
 /**

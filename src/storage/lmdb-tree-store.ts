@@ -127,9 +127,9 @@ export class LmdbTreeStore implements OpenedTreeStore {
     }
   }
 
-  scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void {
+  scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): Bytes | undefined {
     try {
-      scan(this.tables, space, range, visit);
+      return scan(this.tables, space, range, visit);
     } catch (error) {
       throw this.judged(error);
     }

@@ -114,10 +114,14 @@ export class MemoryTreeStore implements OpenedTreeStore {
     return this.content.get(userSpace, key, undefined);
   }
 
-  scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void {
+  scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): Bytes | undefined {
+    let rows = 0;
     for (const record of this.content.range(space, range.from, range.to, range.at)) {
-      if (!visit(range.keysOnly ? withoutValue(record) : record)) return;
+      if (range.rowsMax !== undefined && rows >= range.rowsMax) return record.key;
+      rows += 1;
+      if (!visit(range.keysOnly ? withoutValue(record) : record)) return undefined;
     }
+    return undefined;
   }
 
   history(range: HistoryRange, visit: (change: VersionWrite) => boolean): Revision {

@@ -15,6 +15,8 @@ export interface FlusherHost {
   readonly store: TreeStore;
   /** Versions that one slice of compaction may remove. */
   readonly compactVersionsMax: number;
+  /** Versions that a read at this revision needs must stay; undefined: those of no read. */
+  pinnedRevision(): Revision | undefined;
   /** Runs the task after the current call has returned. */
   defer(task: () => void): void;
   /** Freezes what was applied so far into a generation and enqueues it here. */
@@ -79,7 +81,12 @@ export class Flusher {
     if (this.queue.length === 0 && wanted) this.host.freeze();
     const next = this.queue[0];
     if (next !== undefined) this.flush(next);
-    else if (store.meta.compactedRevision > this.compactedThrough) this.compact(store.meta.compactedRevision);
+    else {
+      const pinned = this.host.pinnedRevision();
+      const { compactedRevision } = store.meta;
+      const through = pinned !== undefined && pinned < compactedRevision ? pinned : compactedRevision;
+      if (through > this.compactedThrough) this.compact(through);
+    }
   }
 
   /** Hashes the store as it is; callers that come while one runs share the next. */

@@ -7,6 +7,7 @@ import type { AppliedAccess } from './access/tree-access.js';
 import type { Alarm } from './alarm.js';
 import type { CommandEnvelope, CommandResult } from './command.js';
 import type { Entry, SpaceId } from './delta.js';
+import type { RevisionPin } from './revision-pins.js';
 import type { KeyRecord, StoreContents, StoreUsage, TreeStore, VersionsHash, VersionWrite } from './store.js';
 
 /** What came of executing a command on the leader. */
@@ -54,6 +55,19 @@ export type RangeResult =
     }
   | { readonly type: 'compacted'; readonly compactedRevision: Revision }
   | { readonly type: 'future'; readonly revision: Revision };
+
+/** Which users' records a slice of a long read visits. */
+export interface SliceRange {
+  readonly from: Bytes;
+  /** Exclusive; undefined = to the end. */
+  readonly to: Bytes | undefined;
+  /** At most the current revision, and not compacted or pinned. */
+  readonly at: Revision;
+  /** Leaves values out where that is cheaper. */
+  readonly keysOnly: boolean;
+  /** Keys of the store to look at, deleted ones included. */
+  readonly rowsMax: number;
+}
 
 export interface WatchEvent {
   readonly type: 'put' | 'delete';
@@ -159,6 +173,12 @@ export interface ReplicatedTree {
   ):
     | { readonly type: 'changes'; readonly events: readonly WatchEvent[]; readonly next: Revision }
     | { readonly type: 'compacted'; readonly compactedRevision: Revision };
+  /** Visits until the callback returns false. Returns the key to go on from when it stopped for rowsMax. */
+  slice(range: SliceRange, visit: (record: KeyRecord) => boolean): Bytes | undefined;
+  /** The record of a user's key as it was at a revision that is not compacted or is pinned. */
+  recordAt(key: Bytes, at: Revision): KeyRecord | undefined;
+  /** Keeps what reads at a revision need, which is readable now, until it is released, whatever is compacted. */
+  pin(revision: Revision): RevisionPin;
   /** The newest committed record of a key of any space; of the users', `get` says the revision too. */
   recordIn(space: SpaceId, key: Bytes): KeyRecord | undefined;
   /** Visits the newest committed records of a range in key order (`to` undefined = to its end) until false. */

@@ -138,7 +138,7 @@ function isInside(key: Bytes, from: Bytes, to: Bytes | undefined): boolean {
 
 /** Visits what `scan` visits with newer versions of some keys over it, in key order, until the callback returns false. */
 export function scanMerged(
-  scan: (take: (record: KeyRecord) => boolean) => void,
+  scan: (take: (record: KeyRecord) => boolean) => unknown,
   newer: readonly VersionWrite[],
   visit: (record: KeyRecord) => boolean,
 ): void {

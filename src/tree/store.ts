@@ -98,6 +98,8 @@ export interface StoreRange {
   readonly at: Revision | undefined;
   /** true: records come with an empty value. */
   readonly keysOnly?: boolean;
+  /** Keys to look at, deleted ones included; absent: all. */
+  readonly rowsMax?: number;
 }
 
 /** Which changes a catching-up watch reads. */
@@ -116,8 +118,11 @@ export interface TreeStore {
   get(space: SpaceId, key: Bytes, at: Revision | undefined): KeyRecord | undefined;
   /** Newest flushed version of a user's key without its value, undefined if absent or deleted: half the work of `get`. */
   state(key: Bytes): KeyState | undefined;
-  /** Visits in order until the callback returns false. Holds no transaction after it returns. */
-  scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): void;
+  /**
+   * Visits in order until the callback returns false. Holds no transaction after it returns. Returns the key to go on from
+   * when it stopped for rowsMax.
+   */
+  scan(space: SpaceId, range: StoreRange, visit: (record: KeyRecord) => boolean): Bytes | undefined;
   /**
    * Changes of the user space with revision in from..to, by revision and then by key, for watches that catch up. record
    * null = delete. When visit returns false, that change counts as not taken. Returns the revision to go on from: that

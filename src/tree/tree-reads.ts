@@ -5,7 +5,7 @@ import type { Bytes } from '../shared/bytes.js';
 import { compareBytes, equalBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
 import { spaces } from './delta.js';
-import { type Generation, versionAt } from './generation.js';
+import type { Generation } from './generation.js';
 import type {
   ChangesOptions,
   RangeRequest,
@@ -17,7 +17,7 @@ import type {
 import { byteLengthOf } from './resolve-entry.js';
 import { withoutValue } from './select-records.js';
 import type { KeyRecord, VersionWrite } from './store.js';
-import { type Layers, scanCommitted } from './tree-view.js';
+import { type Layers, readCommittedAt, scanCommitted } from './tree-view.js';
 import { CommittedEvent, type PastReader } from './watch-event.js';
 
 export type ChangesResult = ReturnType<ReplicatedTree['changes']>;
@@ -51,14 +51,7 @@ export function readRange(layers: Layers, readable: ReadableRevisions, request: 
 
 /** The record of a user's key at a past revision; undefined when it had none, or when that is compacted. */
 export function readPast(layers: Layers, readable: ReadableRevisions, key: Bytes, at: Revision): KeyRecord | undefined {
-  if (at < readable.compactedRevision) return undefined;
-  const text = layers.keyText(key);
-  for (const generation of layers.generations) {
-    const chain = generation.chain(spaces.user, text);
-    const version = chain === undefined ? undefined : versionAt(chain, at);
-    if (version !== undefined) return version.record ?? undefined;
-  }
-  return layers.store.get(spaces.user, key, at);
+  return at < readable.compactedRevision ? undefined : readCommittedAt(layers, key, at);
 }
 
 export interface ChangesRequest extends ChangesOptions {

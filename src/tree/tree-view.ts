@@ -25,6 +25,8 @@ export interface ScanRange {
   /** undefined = now. */
   readonly at: Revision | undefined;
   readonly keysOnly: boolean;
+  /** Keys of the store to look at, deleted ones included; absent: all. */
+  readonly rowsMax?: number;
 }
 
 /** Newest committed record of a key; `text` is the key's text. */
@@ -36,6 +38,17 @@ export function readCommitted(layers: Layers, space: SpaceId, key: Bytes, text: 
   return layers.store.get(space, key, undefined);
 }
 
+/** The record of a user's key that was current at a revision which is kept. */
+export function readCommittedAt(layers: Layers, key: Bytes, at: Revision): KeyRecord | undefined {
+  const text = layers.keyText(key);
+  for (const generation of layers.generations) {
+    const chain = generation.chain(spaces.user, text);
+    const version = chain === undefined ? undefined : versionAt(chain, at);
+    if (version !== undefined) return version.record ?? undefined;
+  }
+  return layers.store.get(spaces.user, key, at);
+}
+
 /** Newest committed version of a user's key without its value; `text` is the key's text. */
 export function readCommittedState(layers: Layers, key: Bytes, text: string): KeyState | undefined {
   for (const generation of layers.generations) {
@@ -45,16 +58,22 @@ export function readCommittedState(layers: Layers, key: Bytes, text: string): Ke
   return layers.store.state(key);
 }
 
-/** Visits the committed records of a range in key order until the callback returns false. */
-export function scanCommitted(layers: Layers, range: ScanRange, visit: (record: KeyRecord) => boolean): void {
+/**
+ * Visits the committed records of a range in key order until the callback returns false. Returns the key to go on from when
+ * it stopped for rowsMax.
+ */
+export function scanCommitted(
+  layers: Layers,
+  range: ScanRange,
+  visit: (record: KeyRecord) => boolean,
+): Bytes | undefined {
   const overlay = new OverlayCursor(layers, range);
   let stopped = false;
   const take = (record: KeyRecord): boolean => {
     stopped = !visit(record);
     return !stopped;
   };
-  const { space, from, to, at, keysOnly } = range;
-  layers.store.scan(space, { from, to, at, keysOnly }, (record) => {
+  const next = layers.store.scan(range.space, range, (record) => {
     while (overlay.key !== undefined) {
       const order = compareBytes(overlay.key, record.key);
       if (order > 0) break;
@@ -67,10 +86,12 @@ export function scanCommitted(layers: Layers, range: ScanRange, visit: (record: 
     return take(record);
   });
   while (!stopped && overlay.key !== undefined) {
+    if (next !== undefined && compareBytes(overlay.key, next) >= 0) break;
     const record = overlay.version?.record;
     if (record !== undefined && record !== null) take(record);
     overlay.advance();
   }
+  return stopped ? undefined : next;
 }
 
 /** The keys of all generations merged in order, each with its version at the revision asked for. */

@@ -23,11 +23,13 @@ import type {
   RangeResult,
   ReadResult,
   ReplicatedTree,
+  SliceRange,
   SpaceListener,
   Watcher,
   WatchRequest,
 } from './replicated-tree.js';
 import { type ResolvedEntry, resolveEntry } from './resolve-entry.js';
+import { type RevisionPin, RevisionPins } from './revision-pins.js';
 import { mustRemember, rememberOf, type SessionLimits, SessionTable } from './session-table.js';
 import { SpaceListeners } from './space-listeners.js';
 import { StagedLayer } from './staged-layer.js';
@@ -35,7 +37,7 @@ import { StagedView } from './staged-view.js';
 import type { KeyRecord, StoreContents, StoreUsage, TreeStore, VersionWrite } from './store.js';
 import type { TransactionLimits } from './transaction-reads.js';
 import { type ChangesResult, readChanges, readPast, readRange } from './tree-reads.js';
-import { readCommitted, scanCommitted } from './tree-view.js';
+import { readCommitted, readCommittedAt, scanCommitted } from './tree-view.js';
 import type { PastReader } from './watch-event.js';
 import { WatchHub } from './watch-hub.js';
 
@@ -68,6 +70,7 @@ export class Tree implements ReplicatedTree {
   private readonly keyText: KeyText;
   private readonly hub: WatchHub;
   private readonly spaceListeners = new SpaceListeners();
+  private readonly pins = new RevisionPins(() => this.flusher.pump());
   private readonly past: PastReader;
   private readonly staged = new StagedLayer();
   private readonly layers: { store: TreeStore; generations: Generation[]; readonly keyText: KeyText };
@@ -201,6 +204,19 @@ export class Tree implements ReplicatedTree {
     this.hub.remove(watcher);
   }
 
+  slice({ from, to, at, keysOnly, rowsMax }: SliceRange, visit: (record: KeyRecord) => boolean): Bytes | undefined {
+    const past = at === this.current ? undefined : at;
+    return scanCommitted(this.layers, { space: spaces.user, from, to, at: past, keysOnly, rowsMax }, visit);
+  }
+
+  recordAt(key: Bytes, at: Revision): KeyRecord | undefined {
+    return at === this.current ? this.get(key).record : readCommittedAt(this.layers, key, at);
+  }
+
+  pin(revision: Revision): RevisionPin {
+    return this.pins.add(revision);
+  }
+
   recordIn(space: SpaceId, key: Bytes): KeyRecord | undefined {
     return readCommitted(this.layers, space, key, this.keyText(key));
   }
@@ -227,6 +243,7 @@ export class Tree implements ReplicatedTree {
     this.compacted = store.meta.compactedRevision;
     this.flusher = this.createFlusher(store);
     this.access.load(store);
+    this.pins.storeReplaced(this.compacted);
     this.spaceListeners.reset();
     this.hub.reset(through);
   }
@@ -422,6 +439,7 @@ export class Tree implements ReplicatedTree {
       store,
       compactVersionsMax: this.options.compactVersionsMax,
       defer: this.options.defer,
+      pinnedRevision: () => this.pins.least,
       freeze: () => this.freeze(false),
       release: (generation) => this.release(generation),
       checkpointDone: (error, result) => {
