@@ -81,6 +81,8 @@ export const limits = {
   /** A client's deadline when it names none, and the longest. */
   requestTimeoutMsDefault: 5_000,
   requestTimeoutMsMax: 60_000,
+  /** One message of an answer that becomes JSON, bytes: it is held whole. */
+  gatewayMessageBytesMax: 16 * 2 ** 20,
   /** An ephemeral message, bytes. */
   broadcastBytesMax: 64 * 2 ** 10,
   sessionsMax: 10_000,

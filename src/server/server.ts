@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { plainAddresses } from '../api/etcd/context.js';
+import { gatewayRoute } from '../api/etcd/gateway/gateway.js';
 import { etcdMethods } from '../api/etcd/listener.js';
 import { ResponseHeaders } from '../api/etcd/response-headers.js';
 import { membershipHash, type NodeConfig } from '../config/node-config.js';
@@ -114,7 +115,8 @@ export async function startServer({ config, log, onHalt, onDamage }: ServerOptio
   const service = createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound });
   const headers = new ResponseHeaders(service);
   const etcd = { service, limits, log, headers, addresses: plainAddresses, actorOf: () => undefined };
-  ports.client.serve({ service, methods: etcdMethods(etcd) });
+  const methods = etcdMethods(etcd);
+  ports.client.serve({ service, methods, routes: [gatewayRoute(methods, limits)] });
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();
   const close = async (): Promise<void> => {
