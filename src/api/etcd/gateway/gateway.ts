@@ -22,6 +22,8 @@ export function gatewayRoute(methods: GrpcMethods, limits: GatewayLimits): HttpR
   return { prefix: gatewayPrefix, handle: (request, response) => gateway.handle(request, response) };
 }
 
+const plainHeaders = { 'content-type': 'text/plain; charset=utf-8' } as const;
+
 class Gateway {
   private readonly methods: GrpcMethods;
   private readonly limits: GatewayLimits;
@@ -35,9 +37,12 @@ class Gateway {
 
   handle(request: HttpRequest, response: HttpResponse): boolean {
     const path = gatewayPaths.get(request.path);
-    if (path === undefined) return false;
+    if (path === undefined) {
+      response.answer(404, plainHeaders, 'Not Found\n');
+      return true;
+    }
     if (request.method !== 'POST') {
-      response.answer(405, { allow: 'POST', 'content-type': 'text/plain; charset=utf-8' }, 'Method Not Allowed\n');
+      response.answer(405, { ...plainHeaders, allow: 'POST' }, 'Method Not Allowed\n');
       return true;
     }
     this.types ??= new MessageTypes();
