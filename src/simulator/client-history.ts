@@ -2,6 +2,8 @@
 // plus the ledger. A value that a client writes is unique, so a read tells which write it saw.
 
 import type { Revision, Zxid } from '../shared/ids.js';
+import type { Command, CommandResult } from '../tree/command.js';
+import { keyText } from './byte-text.js';
 
 /** Number of a write in the history, from 1; 0 = the key is absent. */
 export type WriteNumber = number;
@@ -43,8 +45,25 @@ export interface ClientOperation {
   zxid: Zxid | 0;
 }
 
+/** A command with more of an answer than that it happened, and everything that its client was told. */
+export interface ClientCall {
+  readonly command: Command;
+  readonly client: number;
+  /** 0: it has no identity. */
+  readonly request: number;
+  readonly invoked: number;
+  completed: number;
+  /** True time at which the attempt that was answered was sent. */
+  sentMs: number;
+  /** Undefined while the outcome is not known. */
+  result: CommandResult | undefined;
+  /** Told that nothing happened, and given up. */
+  refused: boolean;
+}
+
 export class ClientHistory {
   readonly operations: ClientOperation[] = [];
+  readonly calls: ClientCall[] = [];
   private moment = 0;
   private lastWrite = 0;
 
@@ -76,6 +95,37 @@ export class ClientHistory {
     operation.outcome = outcome;
   }
 
+  call(command: Command, client: number, request: number): ClientCall {
+    const call: ClientCall = {
+      command,
+      client,
+      request,
+      invoked: this.nextMoment(),
+      completed: Number.POSITIVE_INFINITY,
+      sentMs: 0,
+      result: undefined,
+      refused: false,
+    };
+    this.calls.push(call);
+    return call;
+  }
+
+  answered(call: ClientCall, result: CommandResult): void {
+    call.completed = this.nextMoment();
+    call.result = result;
+  }
+
+  /** Number for another write, whose value names it. */
+  nextWrite(): WriteNumber {
+    this.lastWrite += 1;
+    return this.lastWrite;
+  }
+
+  /** The last moment at which something was told. */
+  get now(): number {
+    return this.moment;
+  }
+
   private nextMoment(): number {
     this.moment += 1;
     return this.moment;
@@ -87,4 +137,12 @@ export function describeOperation(operation: ClientOperation): string {
   const condition = kind === 'setIf' || kind === 'deleteIf' ? ` if write ${expected}` : '';
   const result = kind === 'read' ? `saw write ${observed}` : outcome;
   return `client ${client}.${request} ${kind} ${JSON.stringify(key)}${write > 0 ? ` as write ${write}` : ''}${condition} → ${result} at revision ${revision} [${invoked}, ${completed}]`;
+}
+
+export function describeCall({ command, client, request, result, invoked, completed }: ClientCall): string {
+  const asked = JSON.stringify(command, (_, value: unknown) =>
+    value instanceof Uint8Array ? keyText(value) : typeof value === 'bigint' ? `${value}` : value,
+  );
+  const told = result === undefined ? 'unknown' : `${result.code} at ${result.revision}, zxid ${result.zxid}`;
+  return `client ${client}.${request} ${asked} → ${told} [${invoked}, ${completed}]`;
 }

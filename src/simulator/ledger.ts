@@ -16,6 +16,23 @@ export interface ModelVersion {
   readonly value: Bytes | undefined;
   readonly createRevision: Revision;
   readonly version: number;
+  /** Lease id or 0n. */
+  readonly lease: bigint;
+}
+
+/** What a lease was from `zxid` on; grantedSeconds 0: there is none. */
+export interface ModelLease {
+  readonly zxid: Zxid;
+  readonly grantedSeconds: number;
+  readonly remainingSeconds: number;
+}
+
+/** A lease that ended. */
+export interface LeaseEnd {
+  readonly id: bigint;
+  readonly zxid: Zxid;
+  /** No client's request: its time was over. */
+  readonly expired: boolean;
 }
 
 export interface ModelChange {
@@ -44,6 +61,12 @@ export class Ledger {
   readonly repeated: string[] = [];
   /** Entries committed so far. */
   entries = 0;
+  readonly leaseEnds: LeaseEnd[] = [];
+  /** What entries did to keys of leases that they should not have. */
+  readonly leaseFaults: string[] = [];
+  private readonly leases = new Map<bigint, ModelLease[]>();
+  /** Changes by the entry that made them. */
+  private readonly changesOf = new Map<Zxid, readonly ModelChange[]>();
   private readonly batchEnds: Zxid[] = [];
   private readonly hashes = new Map<Zxid, number>([[zxidZero, emptyHistoryHash]]);
   private readonly keys = new Map<string, ModelVersion[]>();
@@ -69,6 +92,12 @@ export class Ledger {
     return newest(this.batchEnds, (end) => epochOf(end) < epoch) ?? zxidZero;
   }
 
+  /** The end of the committed batch that this entry is part of. */
+  batchEndOf(zxid: Zxid): Zxid | undefined {
+    const before = newest(this.batchEnds, (end) => end < zxid);
+    return this.batchEnds[before === undefined ? 0 : this.batchEnds.indexOf(before) + 1];
+  }
+
   /** Every key that was ever written, sorted. */
   allKeys(): string[] {
     return [...this.keys.keys()].sort();
@@ -77,6 +106,35 @@ export class Ledger {
   /** What the key holds once everything up to `zxid` is applied. */
   at(key: string, zxid: Zxid): ModelVersion | undefined {
     return newest(this.keys.get(key) ?? [], (version) => version.zxid <= zxid);
+  }
+
+  /** What this entry did to users' keys, in key order. */
+  changesBy(zxid: Zxid): readonly ModelChange[] {
+    return this.changesOf.get(zxid) ?? [];
+  }
+
+  /** The lease once everything up to `zxid` is applied. */
+  leaseAt(id: bigint, zxid: Zxid): ModelLease | undefined {
+    const lease = newest(this.leases.get(id) ?? [], (version) => version.zxid <= zxid);
+    return lease === undefined || lease.grantedSeconds === 0 ? undefined : lease;
+  }
+
+  /** Every lease that there ever was. */
+  allLeases(): bigint[] {
+    return [...this.leases.keys()];
+  }
+
+  /** Leases that have not ended. */
+  openLeases(): bigint[] {
+    return this.allLeases().filter((id) => this.leaseAt(id, this.last) !== undefined);
+  }
+
+  /** Keys that the lease holds once everything up to `zxid` is applied, sorted. */
+  leasedKeysAt(id: bigint, zxid: Zxid): string[] {
+    return this.allKeys().filter((key) => {
+      const version = this.at(key, zxid);
+      return version?.value !== undefined && version.lease === id;
+    });
   }
 
   /** What the key holds at this revision. */
@@ -96,21 +154,30 @@ export class Ledger {
 
   private apply(entry: Entry): void {
     this.entries += 1;
+    const first = this.changes.length;
     for (const operation of entry.operations) this.operate(entry, operation);
+    if (this.changes.length > first) {
+      const changes = this.changes.splice(first).sort((a, b) => (a.key < b.key ? -1 : 1));
+      this.changes.push(...changes);
+      this.changesOf.set(entry.zxid, changes);
+    }
     this.revision = entry.revision;
     this.revisions.push({ zxid: entry.zxid, revision: entry.revision });
+    this.judgeLeases(entry);
   }
 
   private operate(entry: Entry, operation: Operation): void {
     switch (operation.type) {
       case 'put':
         if (operation.space === spaces.user) this.write(entry, operation.key, operation);
+        else if (operation.space === spaces.leases) this.writeLease(entry, operation.key, operation.value);
         return;
       case 'delete':
         if (operation.space === spaces.user) this.write(entry, operation.key, undefined);
+        else if (operation.space === spaces.leases) this.writeLease(entry, operation.key, undefined);
         return;
       case 'deleteRange':
-        this.deleteRange(entry, keyText(operation.from), keyText(operation.to));
+        if (operation.space === spaces.user) this.deleteRange(entry, keyText(operation.from), keyText(operation.to));
         return;
       case 'remember': {
         const name = `${operation.client}:${operation.request}`;
@@ -122,6 +189,47 @@ export class Ledger {
       case 'compactTo':
       case 'checkpoint':
         return;
+    }
+  }
+
+  private writeLease(entry: Entry, key: Bytes, record: Bytes | undefined): void {
+    const id = new DataView(key.buffer, key.byteOffset, key.byteLength).getBigInt64(0);
+    const seconds =
+      record === undefined ? undefined : new DataView(record.buffer, record.byteOffset, record.byteLength);
+    const version: ModelLease = {
+      zxid: entry.zxid,
+      grantedSeconds: Number(seconds?.getBigUint64(0) ?? 0n),
+      remainingSeconds: Number(seconds?.getBigUint64(8) ?? 0n),
+    };
+    const versions = this.leases.get(id);
+    if (versions === undefined) this.leases.set(id, [version]);
+    else versions.push(version);
+    if (record === undefined) this.leaseEnds.push({ id, zxid: entry.zxid, expired: !isRequested(entry) });
+  }
+
+  /** After an entry: every key that has a lease has one that is there, and nobody but a client deletes keys of others. */
+  private judgeLeases(entry: Entry): void {
+    const ended = new Set<bigint>();
+    for (let i = this.leaseEnds.length - 1; i >= 0; i--) {
+      const end = this.leaseEnds[i] as LeaseEnd;
+      if (end.zxid !== entry.zxid) break;
+      ended.add(end.id);
+      const left = this.leasedKeysAt(end.id, entry.zxid);
+      if (left.length > 0)
+        this.leaseFaults.push(`${formatZxid(entry.zxid)} ends lease ${end.id} and leaves ${left.join()}`);
+    }
+    for (const { key, version } of this.changesBy(entry.zxid)) {
+      if (version.value !== undefined) {
+        const holds = version.lease === 0n || this.leaseAt(version.lease, entry.zxid) !== undefined;
+        if (!holds)
+          this.leaseFaults.push(
+            `${formatZxid(entry.zxid)} puts ${key} with lease ${version.lease}, which is not there`,
+          );
+      } else if (ended.size > 0) {
+        const before = this.at(key, (entry.zxid - 1) as Zxid);
+        if (before === undefined || !ended.has(before.lease))
+          this.leaseFaults.push(`${formatZxid(entry.zxid)} ends leases and deletes ${key}, which none of them held`);
+      }
     }
   }
 
@@ -143,12 +251,18 @@ export class Ledger {
       value: put?.value,
       createRevision: put?.createRevision ?? revisionFirst,
       version: put?.version ?? 0,
+      lease: put?.lease ?? 0n,
     };
     const versions = this.keys.get(key);
     if (versions === undefined) this.keys.set(key, [version]);
     else versions.push(version);
     this.changes.push({ revision: entry.revision, zxid: entry.zxid, key, version });
   }
+}
+
+/** Some client asked for what the entry does. */
+function isRequested({ operations }: Entry): boolean {
+  return operations.some(({ type }) => type === 'remember');
 }
 
 /** The last element for which `holds`, in a list where it holds for a prefix. */

@@ -83,6 +83,8 @@ export interface RunPlan {
   readonly clients: number;
   readonly client: ClientSettings;
   readonly watchers: number;
+  /** Clients that hold leases and make transactions. */
+  readonly holders: number;
   readonly faults: readonly FaultKind[];
   /** Mean time between two faults: from hardly a moment's peace to now and then. */
   readonly faultEveryMs: number;
@@ -143,6 +145,7 @@ export function drawPlan(random: SeededRandom, nodes: number, options: FaultOpti
     faultsFromMs: random.chance(0.3) ? 0 : between(200, 1000),
     quorumFirst: random.chance(0.5),
     compactEveryMs: random.chance(0.3) ? between(300, 1500) : 0,
+    holders: 1 + random.below(3),
   };
   return plan;
 }
@@ -159,6 +162,7 @@ function drawTiming(random: SeededRandom): TimingConfig {
     electionResendMinMs: 20 + random.below(20),
     electionResendMaxMs: 80 + random.below(120),
     flushIntervalMs: 50 + random.below(500),
+    leaseCheckpointIntervalMs: 500 + random.below(3_000),
   };
 }
 

@@ -204,6 +204,7 @@ export class SimulatedNode {
   }
 
   jumpClock(forwardMs: number): void {
+    this.world.view.clockJumps.push(this.world.clock.nowMs());
     this.process?.scheduler.jump(forwardMs);
   }
 
@@ -371,7 +372,10 @@ export class SimulatedNode {
     const { view, world } = this;
     world.check((checker) => checker.appending?.(view, batch));
     const { historyHash } = view.log.append({ ...batch, body: batch.body.slice() }, world.histories.get(batch.last));
-    if (!world.histories.has(batch.last)) world.histories.set(batch.last, historyHash);
+    if (!world.histories.has(batch.last)) {
+      world.histories.set(batch.last, historyHash);
+      world.view.appended.set(batch.last, { ms: world.clock.nowMs(), moment: world.view.moment() });
+    }
     world.trace.number(historyHash);
     if (world.trace.verbose) world.say(view.index, `appends ${formatZxid(batch.first)}..${formatZxid(batch.last)}`);
   }

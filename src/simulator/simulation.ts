@@ -6,6 +6,7 @@ import type { ClientId } from '../shared/ids.js';
 import { SeededRandom } from '../shared/random.js';
 import { bytesOf } from './byte-text.js';
 import { excess } from './checkers/boundedness.js';
+import { checkCalls } from './checkers/call-checks.js';
 import { checkClients } from './checkers/client-checks.js';
 import type { NodeView, Violation } from './checkers/ensemble-view.js';
 import type { InvariantName } from './checkers/invariants.js';
@@ -13,10 +14,12 @@ import { checkTreeContent, checkTreeHistory } from './checkers/tree-content.js';
 import { checkWatch, isCaughtUp } from './checkers/watch-order.js';
 import { Checkpoints } from './checkpoints.js';
 import { ClientHistory } from './client-history.js';
+import { Compactions } from './compactions.js';
 import { FaultInjector } from './fault-injector.js';
 import { drawSchedule, type FaultEvent } from './fault-schedule.js';
 import { drawPlan, type FaultKind, type FaultOptions, type RunPlan } from './run-plan.js';
 import { type ClientWorld, SimulatedClient } from './simulated-client.js';
+import { SimulatedHolder } from './simulated-holder.js';
 import { SimulatedNode, type StorageMutation } from './simulated-node.js';
 import { SimulatedWatcher } from './simulated-watcher.js';
 import { World } from './world.js';
@@ -67,6 +70,8 @@ const catchUpBoundMs = 120_000;
 const countedBoundMs = 180_000;
 /** After clients stop, everything under way must be answered within this. */
 const quietBoundMs = 10_000;
+/** After nobody renews leases any more, all have ended within this: the longest time to live, twice, and some. */
+const leasesEndBoundMs = 20_000;
 const stepMs = 50;
 
 export function runSimulation(options: SimulationOptions): Promise<SimulationResult> {
@@ -82,10 +87,11 @@ class Simulation {
   private readonly faults: FaultInjector;
   private readonly history = new ClientHistory();
   private readonly clients: readonly SimulatedClient[];
+  private readonly holders: readonly SimulatedHolder[];
   private readonly watchers: readonly SimulatedWatcher[];
   private readonly random: SeededRandom;
   private readonly checkpoints: Checkpoints;
-  private compacting = true;
+  private readonly compactions: Compactions;
 
   constructor(options: SimulationOptions) {
     this.options = options;
@@ -153,7 +159,17 @@ class Simulation {
           : { from: bytesOf('k0'), to: undefined, single: true };
       return new SimulatedWatcher(clientWorld, request, fork());
     }).slice(0, options.watchersMax);
+    this.compactions = new Compactions(
+      this.world.clock,
+      { nodes: options.nodes, reach: clientWorld.reach, everyMs: this.plan.compactEveryMs },
+      this.random,
+    );
     this.checkpoints = new Checkpoints(this.world, clientWorld.reach, fork());
+    this.holders = Array.from(
+      { length: this.plan.holders },
+      (_, index) => new SimulatedHolder(clientWorld, (2000 + index) as ClientId, this.plan.client, fork()),
+    ).slice(0, options.clientsMax);
+    this.world.view.moment = () => this.history.now;
     this.observe();
   }
 
@@ -177,18 +193,20 @@ class Simulation {
     for (const node of this.nodes) this.world.clock.after(this.random.next() * 200, () => node.boot());
     for (const client of this.clients) client.start();
     for (const watcher of this.watchers) watcher.start();
-    this.compactNowAndThen();
+    for (const holder of this.holders) holder.start();
+    this.compactions.start();
     this.checkpoints.start();
     this.faults.start();
     await this.advance(this.options.durationMs);
     if (this.plan.quorumFirst) await this.proveQuorum();
     this.faults.heal();
-    this.compacting = false;
+    this.compactions.stop();
     this.checkpoints.stop();
     await this.pausesOver();
     await this.demandProgress();
     await this.demand('everybody counts again', countedBoundMs, () => this.settled());
     this.stopClients();
+    await this.demand('leases end', leasesEndBoundMs, () => this.leasesEnded());
     await this.demand('every request is answered', quietBoundMs, () => this.quiet());
     await this.compareDigests();
     await this.demand(
@@ -217,7 +235,7 @@ class Simulation {
   }
 
   private stopClients(): void {
-    for (const client of this.clients) client.stop();
+    for (const client of [...this.clients, ...this.holders]) client.stop();
   }
 
   /** While the other members stay away, a healed quorum elects, synchronizes and answers a write. */
@@ -315,11 +333,17 @@ class Simulation {
   /** Clients wait for nothing, and every node has applied everything. */
   private quiet(): boolean {
     const { view } = this.world;
-    if (!this.clients.every((client) => client.idle) || !this.settled()) return false;
+    if (![...this.clients, ...this.holders].every((client) => client.idle) || !this.settled()) return false;
     const caughtUp = view.nodes.every(
       (node) => node.applied === view.ledger.last && node.log.last === view.ledger.last,
     );
     return caughtUp && this.watchers.every((watcher) => isCaughtUp(view, watcher));
+  }
+
+  /** Nobody renews any. */
+  private leasesEnded(): boolean {
+    const { ledger } = this.world.view;
+    return this.holders.every((holder) => holder.idle) && ledger.openLeases().length === 0;
   }
 
   private judge(): void {
@@ -329,6 +353,7 @@ class Simulation {
       checkTreeHistory(view, node);
     }
     checkClients(view, this.history);
+    checkCalls(view, this.history);
     for (const watcher of this.watchers) checkWatch(view, watcher);
   }
 
@@ -356,25 +381,6 @@ class Simulation {
     return undefined;
   }
 
-  private compactNowAndThen(): void {
-    const { compactEveryMs } = this.plan;
-    if (compactEveryMs === 0) return;
-    this.world.clock.after(compactEveryMs * (0.5 + this.random.next()), () => {
-      if (!this.compacting) return;
-      const target = this.nodes[this.random.below(this.nodes.length)]?.reachable;
-      target?.scheduler.deliver(0, () => {
-        const { tree } = target.ensemble;
-        const revision = Math.max(1, tree.revision - this.random.below(20));
-        target.ensemble.submit(
-          { command: { type: 'compact', revision: revision as typeof tree.revision } },
-          target.scheduler.nowMs() + 500,
-          () => {},
-        );
-      });
-      this.compactNowAndThen();
-    });
-  }
-
   private result(): SimulationResult {
     const { clock, trace, view } = this.world;
     return {
@@ -383,8 +389,11 @@ class Simulation {
       hash: trace.hash,
       virtualMs: clock.nowMs(),
       events: clock.executed,
-      answered: this.clients.reduce((sum, client) => sum + client.answered, 0),
-      operations: this.clients.reduce((sum, client) => sum + client.localReads, this.history.operations.length),
+      answered: [...this.clients, ...this.holders].reduce((sum, client) => sum + client.answered, 0),
+      operations: this.clients.reduce(
+        (sum, client) => sum + client.localReads,
+        this.history.operations.length + this.history.calls.length,
+      ),
       entries: view.ledger.entries,
       epochs: view.nodes.reduce((most, node) => Math.max(most, node.record.acceptedEpoch), 0),
       faults: this.faults.struck,

@@ -15,6 +15,10 @@ import { decimalZxids } from './election/gometa-decimal-zxids.js';
 import { tailSkipped } from './election/gometa-tail-skipped.js';
 import { promisesNotAwaited } from './election/promises-not-awaited.js';
 import { logQueueNotDrained } from './election/zk-4712-log-queue-not-drained.js';
+import { checkpointNotTakenBack } from './leases/checkpoint-not-taken-back.js';
+import { keepAliveNotConfirmed } from './leases/keep-alive-not-confirmed.js';
+import { keysOutliveLease } from './leases/keys-outlive-lease.js';
+import { leaseEndedByOldDeadline } from './leases/lease-ended-by-old-deadline.js';
 import { blankNodeCounted } from './membership/blank-node-counted.js';
 import type { Mutation } from './mutation.js';
 import { malformedDatagram } from './network/gometa-malformed-datagram.js';
@@ -25,6 +29,7 @@ import { unconfirmedLeadership } from './reads/unconfirmed-leadership.js';
 import { answerFromStagedState } from './requests/answer-from-staged-state.js';
 import { oversizedEntry } from './requests/gometa-oversized-entry.js';
 import { requestsExecutedAgain } from './requests/requests-executed-again.js';
+import { transactionHalfDone } from './requests/transaction-half-done.js';
 import { divergentTail } from './synchronization/gometa-divergent-tail.js';
 import { snapshotOverLongerLog } from './synchronization/snapshot-over-longer-log.js';
 import { truncationByLeaderDisk } from './synchronization/truncation-by-leader-disk.js';
@@ -58,6 +63,11 @@ export const catalogue: readonly Mutation[] = [
   answerFromStagedState,
   oversizedEntry,
   requestsExecutedAgain,
+  transactionHalfDone,
+  leaseEndedByOldDeadline,
+  keepAliveNotConfirmed,
+  checkpointNotTakenBack,
+  keysOutliveLease,
   divergentTail,
   snapshotOverLongerLog,
   truncationByLeaderDisk,

@@ -1,7 +1,9 @@
 // What clients were told, against what was committed: acknowledged writes are there once and at their revision, refused
 // ones are not, revisions respect real time across all keys, and every key's operations are linearizable.
 
-import type { ClientHistory, ClientOperation } from '../client-history.js';
+import type { Zxid } from '../../shared/ids.js';
+import { writeOf } from '../byte-text.js';
+import type { ClientCall, ClientHistory, ClientOperation } from '../client-history.js';
 import { absent, describeOperation } from '../client-history.js';
 import type { EnsembleView } from './ensemble-view.js';
 import { checkKey } from './linearizability.js';
@@ -13,7 +15,10 @@ const configurationsMax = 500_000;
 export function checkClients(view: EnsembleView, history: ClientHistory): void {
   for (const operation of history.operations) checkOutcome(view, operation);
   checkRealTime(view, history.operations);
-  const possible = history.operations.filter((operation) => mayHaveHappened(view, operation));
+  const possible = [
+    ...history.operations.filter((operation) => mayHaveHappened(view, operation)),
+    ...changesByOthers(view, history),
+  ];
   for (const [key, operations] of byKey(possible)) {
     const reason = checkKey(operations, absent, configurationsMax);
     if (reason !== undefined) view.violate('linearizable', `key ${JSON.stringify(key)}: ${reason}`);
@@ -26,6 +31,35 @@ export function checkClients(view: EnsembleView, history: ClientHistory): void {
  */
 function mayHaveHappened(view: EnsembleView, { kind, outcome, client, request }: ClientOperation): boolean {
   return kind === 'read' || outcome !== 'unknown' || view.ledger.requests.has(`${client}:${request}`);
+}
+
+/** Every key that a transaction or the end of a lease changed, as a write or deletion that happened meanwhile. */
+function changesByOthers(view: EnsembleView, { calls }: ClientHistory): ClientOperation[] {
+  const { ledger } = view;
+  const requested = new Set([...ledger.requests.values()].map(({ zxid }) => zxid));
+  const callers = new Map<Zxid | 0, ClientCall>();
+  for (const call of calls) callers.set(ledger.requests.get(`${call.client}:${call.request}`)?.zxid ?? 0, call);
+  const others: ClientOperation[] = [];
+  for (const { key, zxid, revision, version } of ledger.changes) {
+    const caller = callers.get(zxid);
+    if (caller === undefined && requested.has(zxid)) continue;
+    const batch = ledger.batchEndOf(zxid) ?? zxid;
+    others.push({
+      kind: version.value === undefined ? 'delete' : 'set',
+      key,
+      client: caller?.client ?? 0,
+      request: caller?.request ?? 0,
+      write: version.value === undefined ? absent : writeOf(version.value),
+      expected: absent,
+      invoked: caller?.invoked ?? (view.appended.get(batch)?.moment ?? 0) + 0.25,
+      completed: caller?.completed ?? (view.committed.get(batch) ?? 0) + 0.75,
+      outcome: 'ok',
+      observed: absent,
+      revision,
+      zxid,
+    });
+  }
+  return others;
 }
 
 function checkOutcome(view: EnsembleView, operation: ClientOperation): void {

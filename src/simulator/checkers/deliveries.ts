@@ -50,7 +50,12 @@ export class Deliveries implements EnsembleChecker {
       );
       return;
     }
-    for (const batch of log.between(ledger.last, applied)) ledger.append(batch);
+    for (const batch of log.between(ledger.last, applied)) {
+      ledger.append(batch);
+      this.view.committed.set(batch.batch.last, this.view.moment());
+    }
+    const fault = ledger.leaseFaults[0];
+    if (fault !== undefined) this.view.violate('a lease takes its keys with it, and no others', fault);
     const holders = this.view.holders(applied, historyHash);
     if (holders < this.view.quorum) {
       this.view.violate(

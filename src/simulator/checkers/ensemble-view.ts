@@ -68,6 +68,14 @@ export class EnsembleView {
   readonly violations: Violation[] = [];
   readonly quorum: number;
   nowMs: () => number = () => 0;
+  /** The clients' last moment, and when it was true time. */
+  moment: () => number = () => 0;
+  /** When each batch was first written by anybody, by its last zxid. */
+  readonly appended = new Map<Zxid, { readonly ms: number; readonly moment: number }>();
+  /** The moment at which each batch was known to be committed, by its last zxid. */
+  readonly committed = new Map<Zxid, number>();
+  /** True times at which some clock jumped. */
+  readonly clockJumps: number[] = [];
 
   constructor(serverIds: readonly ServerId[]) {
     this.nodes = serverIds.map((serverId, index) => new NodeView(index, serverId));

@@ -1,8 +1,10 @@
 // The tree of a node is exactly what replaying the committed history up to its zxid makes: keys, values, revisions,
 // versions, and the history of changes that watches catch up from.
 
-import { equalBytes } from '../../shared/bytes.js';
-import { formatZxid, type Revision } from '../../shared/ids.js';
+import { equalBytes, prefixEnd } from '../../shared/bytes.js';
+import { formatZxid, type Revision, type Zxid } from '../../shared/ids.js';
+import { spaces } from '../../tree/delta.js';
+import { decodeLeaseRecord, keyOfLeased, leaseIdOf } from '../../tree/lease-records.js';
 import type { ReplicatedTree, WatchEvent } from '../../tree/replicated-tree.js';
 import type { KeyRecord } from '../../tree/store.js';
 import { keyText } from '../byte-text.js';
@@ -35,6 +37,44 @@ export function checkTreeContent(view: EnsembleView, node: NodeView): void {
     if (difference !== undefined) violate(`key ${JSON.stringify(key)} ${difference}`);
   }
   for (const key of expected.keys()) violate(`key ${JSON.stringify(key)} is missing`);
+  const leases = leasesOf(tree);
+  const wanted = wantedLeases(ledger, zxid);
+  if (leases !== wanted) violate(`leases and their keys are ${leases}, expected ${wanted}`);
+}
+
+/** Every lease with its times and the keys that the index says it holds. */
+function leasesOf(tree: ReplicatedTree): string {
+  const held: string[] = [];
+  tree.scanSpace(spaces.leases, everything.from, undefined, ({ key, value }) => {
+    const { grantedSeconds, remainingSeconds } = decodeLeaseRecord(value);
+    const keys: string[] = [];
+    tree.scanSpace(spaces.leaseKeys, key, prefixEnd(key), (leased) => {
+      keys.push(keyText(keyOfLeased(leased.key)));
+      return true;
+    });
+    held.push(`${leaseIdOf(key)}:${grantedSeconds}:${remainingSeconds}[${keys.join()}]`);
+    return true;
+  });
+  let indexed = 0;
+  tree.scanSpace(spaces.leaseKeys, everything.from, undefined, () => {
+    indexed += 1;
+    return true;
+  });
+  return `${indexed} keys: ${held.sort().join(' ')}`;
+}
+
+/** The same from the keys themselves. */
+function wantedLeases(ledger: Ledger, zxid: Zxid): string {
+  const held: string[] = [];
+  let indexed = 0;
+  for (const id of ledger.allLeases()) {
+    const lease = ledger.leaseAt(id, zxid);
+    if (lease === undefined) continue;
+    const keys = ledger.leasedKeysAt(id, zxid);
+    indexed += keys.length;
+    held.push(`${id}:${lease.grantedSeconds}:${lease.remainingSeconds}[${keys.join()}]`);
+  }
+  return `${indexed} keys: ${held.sort().join(' ')}`;
 }
 
 /** Compares everything that a watch from the first retained revision would be told with the model. */
@@ -78,6 +118,7 @@ export function differs(record: KeyRecord, version: ModelVersion | undefined): s
     return `was created at ${record.createRevision}, expected ${version.createRevision}`;
   }
   if (record.version !== version.version) return `has version ${record.version}, expected ${version.version}`;
+  if (record.lease !== version.lease) return `has lease ${record.lease}, expected ${version.lease}`;
   return equalBytes(record.value, version.value)
     ? undefined
     : `has another value than revision ${version.revision} wrote`;
