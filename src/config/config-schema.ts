@@ -41,6 +41,16 @@ export const serverFileShape = object(
     DataDir: someText,
     ClusterKey: text(lengthFrom(16)),
     ClusterKeyFile: someText,
+    ClientTls: object(
+      {},
+      {
+        CertFile: someText,
+        KeyFile: someText,
+        TrustedCaFile: someText,
+        ClientCertAuth: truthValue,
+        AllowPlain: truthValue,
+      },
+    ),
     Timing: positiveIntegers(Object.keys(defaultTiming)),
     Limits: positiveIntegers(Object.keys(limits)),
     LogLevel: oneOf(logLevels),

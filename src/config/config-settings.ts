@@ -29,24 +29,31 @@ const textSettings: readonly Setting[] = [
   text(['Host', 'ListenElectionAddr'], 'listen-election-addr', 'address to bind, where it differs'),
   text(['Host', 'ListenMessageAddr'], 'listen-message-addr', 'address to bind, where it differs'),
   text(['Host', 'ListenRequestAddr'], 'listen-request-addr', 'address to bind, where it differs'),
+  text(['ClientTls', 'CertFile'], 'client-cert-file', 'certificate (PEM) for clients that come with TLS'),
+  text(['ClientTls', 'KeyFile'], 'client-key-file', 'its private key (PEM)'),
+  text(['ClientTls', 'TrustedCaFile'], 'client-trusted-ca-file', "authorities (PEM) that clients' certificates need"),
 ];
 
 /** Every setting that a flag or the environment can give. */
 export const settings: readonly Setting[] = [
   ...textSettings,
-  {
-    path: ['Bootstrap'],
-    environment: 'ZABTREE_BOOTSTRAP',
-    flag: 'bootstrap',
-    kind: 'boolean',
-    description: 'form a new ensemble with a quorum of its members, without the missing ones',
-  },
+  truth(['Bootstrap'], 'bootstrap', 'form a new ensemble with a quorum of its members, without the missing ones'),
+  truth(['ClientTls', 'ClientCertAuth'], 'client-cert-auth', 'refuse clients without a certificate'),
+  truth(['ClientTls', 'AllowPlain'], 'client-allow-plain', 'serve clients without TLS, too'),
   ...Object.keys(defaultTiming).map((name) => number('Timing', name)),
   ...Object.keys(limits).map((name) => number('Limits', name)),
 ];
 
 function text(path: readonly string[], flag: string, description: string): Setting {
-  return { path, environment: `ZABTREE_${flag.replaceAll('-', '_').toUpperCase()}`, flag, kind: 'text', description };
+  return { path, environment: variableOf(flag), flag, kind: 'text', description };
+}
+
+function truth(path: readonly string[], flag: string, description: string): Setting {
+  return { path, environment: variableOf(flag), flag, kind: 'boolean', description };
+}
+
+function variableOf(flag: string): string {
+  return `ZABTREE_${flag.replaceAll('-', '_').toUpperCase()}`;
 }
 
 function number(section: string, name: string): Setting {

@@ -53,6 +53,29 @@ describe('loadNodeConfig()', () => {
     expect(config.clusterKey).toBeUndefined();
   });
 
+  it('takes TLS for clients from file, environment and flags, and prints it', () => {
+    expect(loadNodeConfig({ file: fileOf(gometa) }).clientTls).toBeUndefined();
+    const config = loadNodeConfig({
+      file: fileOf({ ...gometa, ClientTls: { CertFile: 'a.pem', KeyFile: 'a.key' } }),
+      environment: { ZABTREE_CLIENT_TRUSTED_CA_FILE: 'ca.pem', ZABTREE_CLIENT_CERT_AUTH: 'true' },
+      flags: { 'client-key-file': 'b.key' },
+    });
+    expect(config.clientTls).toEqual({
+      certFile: 'a.pem',
+      keyFile: 'b.key',
+      trustedCaFile: 'ca.pem',
+      clientCertAuth: true,
+      allowPlain: false,
+    });
+    expect(effectiveDocument(config)['ClientTls']).toEqual({
+      CertFile: 'a.pem',
+      KeyFile: 'b.key',
+      TrustedCaFile: 'ca.pem',
+      ClientCertAuth: true,
+      AllowPlain: false,
+    });
+  });
+
   it('accepts the host repeated among the peers and gives every member the same membership', () => {
     const repeated = loadNodeConfig({
       file: fileOf({
@@ -179,6 +202,17 @@ describe('loadNodeConfig()', () => {
       'ClusterKey and ClusterKeyFile are both given',
     ],
     ['a short key', { ...gometa, ClusterKey: 'short' }, 'ClusterKey: expected at least 16 characters'],
+    [
+      'a certificate without its key',
+      { ...gometa, ClientTls: { CertFile: 'a.pem' } },
+      'ClientTls.KeyFile is missing: expected the key of the certificate',
+    ],
+    [
+      "clients' certificates without an authority",
+      { ...gometa, ClientTls: { CertFile: 'a.pem', KeyFile: 'a.key', ClientCertAuth: true } },
+      "ClientTls.TrustedCaFile is missing: expected the authorities of clients' certificates",
+    ],
+    ['TLS that is misspelt', { ...gometa, ClientTls: { CertFiles: 'a.pem' } }, 'did you mean CertFile?'],
     ['a missing key file', { ...gometa, ClusterKeyFile: '/nowhere/key' }, 'Cannot read ClusterKeyFile "/nowhere/key"'],
     ['a bad level', { ...gometa, LogLevel: 'loud' }, 'LogLevel: expected one of "error"|"warn"|"info"|"debug"'],
     ['a negative limit', { ...gometa, Limits: { KeyBytesMax: -1 } }, 'Limits.KeyBytesMax: '],

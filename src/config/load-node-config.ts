@@ -7,7 +7,14 @@ import { configErrorOf, readConfigFile } from './config-file.js';
 import { type ServerFile, serverFileShape } from './config-schema.js';
 import { type ConfigDocument, type FlagValues, layOver } from './config-settings.js';
 import type { Limits } from './limits.js';
-import { defaultHost, type MemberAddrs, type NodeConfig, nodeConfigOf, type TimingConfig } from './node-config.js';
+import {
+  type ClientTlsConfig,
+  defaultHost,
+  type MemberAddrs,
+  type NodeConfig,
+  nodeConfigOf,
+  type TimingConfig,
+} from './node-config.js';
 import { pascalCase } from './pascal-case.js';
 
 export interface ConfigSources {
@@ -100,6 +107,14 @@ function contradictionsOf(file: ServerFile): string[] {
   if (file.ClusterKey !== undefined && file.ClusterKeyFile !== undefined) {
     problems.push('ClusterKey and ClusterKeyFile are both given: expected one of them');
   }
+  const { ClientTls: tls } = file;
+  if (tls !== undefined) {
+    if (tls.CertFile === undefined) problems.push('ClientTls.CertFile is missing: expected a certificate for TLS');
+    if (tls.KeyFile === undefined) problems.push('ClientTls.KeyFile is missing: expected the key of the certificate');
+    if (tls.ClientCertAuth === true && tls.TrustedCaFile === undefined) {
+      problems.push("ClientTls.TrustedCaFile is missing: expected the authorities of clients' certificates");
+    }
+  }
   return problems;
 }
 
@@ -126,9 +141,21 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
       logFormat: file.LogFormat,
     }),
     clusterKey,
+    clientTls: clientTlsOf(file),
     timing: camelCased(file.Timing ?? {}) as Partial<TimingConfig>,
     limits: camelCased(file.Limits ?? {}) as Partial<Limits>,
   });
+}
+
+function clientTlsOf({ ClientTls: tls }: ServerFile): ClientTlsConfig | undefined {
+  if (tls?.CertFile === undefined || tls.KeyFile === undefined) return undefined;
+  return {
+    certFile: tls.CertFile,
+    keyFile: tls.KeyFile,
+    trustedCaFile: tls.TrustedCaFile,
+    clientCertAuth: tls.ClientCertAuth ?? false,
+    allowPlain: tls.AllowPlain ?? false,
+  };
 }
 
 function clusterKeyOf(file: ServerFile): Uint8Array | undefined {

@@ -74,6 +74,18 @@ export interface ListenConfig {
   readonly request: string;
 }
 
+/** TLS for clients: paths of PEM files, which are read again when they change. */
+export interface ClientTlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Client certificates are verified by these authorities; undefined: none is asked for. */
+  readonly trustedCaFile: string | undefined;
+  /** A client without a certificate is refused. */
+  readonly clientCertAuth: boolean;
+  /** Connections without TLS are served, too. */
+  readonly allowPlain: boolean;
+}
+
 export interface NodeConfig {
   /** Part of every member's id: two ensembles with different names never mix. */
   readonly ensembleName: string;
@@ -89,6 +101,8 @@ export interface NodeConfig {
   readonly bootstrap: boolean;
   /** Shared secret that authenticates election datagrams and peer connections. */
   readonly clusterKey?: Uint8Array | undefined;
+  /** Undefined: clients come without TLS. */
+  readonly clientTls?: ClientTlsConfig | undefined;
   readonly timing: TimingConfig;
   readonly limits: Limits;
   readonly logLevel: LogLevel;
@@ -130,6 +144,7 @@ export function nodeConfigOf(given: {
   readonly dataDir?: string;
   readonly bootstrap?: boolean;
   readonly clusterKey?: Uint8Array | undefined;
+  readonly clientTls?: ClientTlsConfig | undefined;
   readonly timing?: Partial<TimingConfig>;
   readonly limits?: Partial<Limits>;
   readonly logLevel?: LogLevel;
@@ -156,6 +171,7 @@ export function nodeConfigOf(given: {
     dataDir: given.dataDir ?? defaultDataDir,
     bootstrap: given.bootstrap ?? false,
     ...(given.clusterKey === undefined ? {} : { clusterKey: given.clusterKey }),
+    ...(given.clientTls === undefined ? {} : { clientTls: given.clientTls }),
     timing: { ...defaultTiming, ...given.timing },
     limits: { ...limits, ...given.limits },
     logLevel: given.logLevel ?? 'info',

@@ -23,6 +23,7 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
     EnsembleName: config.ensembleName,
     DataDir: config.dataDir,
     ...(config.clusterKey === undefined ? {} : { ClusterKey: redacted }),
+    ...(config.clientTls === undefined ? {} : { ClientTls: pascalCased(config.clientTls) }),
     Bootstrap: config.bootstrap,
     Timing: pascalCased(config.timing),
     Limits: pascalCased(config.limits),
@@ -37,5 +38,6 @@ export function withoutSecrets(document: ConfigDocument): ConfigDocument {
 }
 
 function pascalCased(section: object): ConfigDocument {
-  return Object.fromEntries(Object.entries(section).map(([name, value]) => [pascalCase(name), value as unknown]));
+  const given = Object.entries(section).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [pascalCase(name), value as unknown]));
 }

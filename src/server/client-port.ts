@@ -17,15 +17,26 @@ import { TcpStream } from '../api/native/tcp-stream.js';
 import { WebSocketStream } from '../api/native/websocket-stream.js';
 import { QueueBudget } from '../api/queue-budget.js';
 import type { Limits } from '../config/limits.js';
+import type { ClientTlsConfig, NodeConfig } from '../config/node-config.js';
 import type { Log } from '../observability/log.js';
 import type { StoreService } from '../service/store-service.js';
 import { parseAddress } from '../shared/address.js';
 import { StoreError } from '../shared/errors.js';
 import { prefaceFirstByte } from '../wire/native-framing.js';
+import { ClientTls, tlsFirstByte } from './client-tls.js';
 
 export interface ClientPortOptions {
-  readonly config: { readonly listen: { readonly request: string }; readonly limits: Limits };
+  readonly config: Pick<NodeConfig, 'clientTls' | 'limits'> & { readonly listen: { readonly request: string } };
   readonly log: Log;
+}
+
+/** What is known of a connection before it says what it speaks. */
+interface ArrivedConnection {
+  /** There are too many: it is to be told so. */
+  readonly crowded: boolean;
+  readonly secure: boolean;
+  /** Of the client's verified certificate. */
+  readonly commonName: string | undefined;
 }
 
 interface FrontEnds {
@@ -47,6 +58,8 @@ export class ClientPort {
   private readonly address: string;
   private readonly limits: Limits;
   private readonly log: Log;
+  private readonly tlsConfig: ClientTlsConfig | undefined;
+  private tls: ClientTls | null = null;
   private frontEnds: FrontEnds | null = null;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
@@ -56,6 +69,7 @@ export class ClientPort {
   constructor({ config, log }: ClientPortOptions) {
     this.address = config.listen.request;
     this.limits = config.limits;
+    this.tlsConfig = config.clientTls;
     this.log = log;
     this.budget = new QueueBudget(config.limits.clientQueueBytesTotalMax);
     this.arrivals = new ArrivalBudget(config.limits.clientArrivalBytesTotalMax);
@@ -97,9 +111,15 @@ export class ClientPort {
   listen(): Promise<void> {
     const address = parseAddress(this.address);
     if (typeof address === 'string') return Promise.reject(new Error(`Cannot listen for clients: ${address}`));
+    try {
+      this.tls = this.openTls();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { server } = this;
     return new Promise((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => {
+        this.tls?.close();
         reject(new Error(`Cannot listen for clients on ${this.address}: ${reasonOf(cause)}`, { cause }));
       });
       server.listen(address.port, address.host, () => {
@@ -112,6 +132,7 @@ export class ClientPort {
 
   /** Takes no more connections, tells the clients that there are, and closes them; resolves when all are gone. */
   close(): Promise<void> {
+    this.tls?.close();
     this.frontEnds?.native.close();
     this.frontEnds?.http.close();
     this.frontEnds?.grpc.close();
@@ -130,7 +151,7 @@ export class ClientPort {
   }
 
   private admit(socket: Socket): void {
-    const { clientConnectionsMax, clientRefusalsMax, handshakeTimeoutMs } = this.limits;
+    const { clientConnectionsMax, clientRefusalsMax } = this.limits;
     if (this.frontEnds === null || this.sockets.size >= clientConnectionsMax + clientRefusalsMax) {
       socket.destroy();
       return;
@@ -138,9 +159,14 @@ export class ClientPort {
     const crowded = this.sockets.size >= clientConnectionsMax;
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
+    this.listenTo(socket, { crowded, secure: false, commonName: undefined });
+  }
+
+  /** Waits for the first bytes of a connection, or of what is inside of its TLS. */
+  private listenTo(socket: Socket, arrived: ArrivedConnection): void {
     // A reset before anything was said is nobody's concern; `close` follows.
     socket.on('error', () => socket.destroy());
-    const silence = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    const silence = setTimeout(() => socket.destroy(), this.limits.handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(silence));
     let first: Buffer = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
@@ -149,7 +175,12 @@ export class ClientPort {
       if (http2 === undefined) return;
       socket.off('data', onData);
       clearTimeout(silence);
-      this.route(socket, first, { http2, crowded });
+      // To a client that is refused a handshake is more than it is owed.
+      if (first[0] === tlsFirstByte && this.tls !== null && !arrived.secure && !arrived.crowded) {
+        socket.pause();
+        socket.unshift(first);
+        this.tls.accept(socket);
+      } else this.route(socket, first, { ...arrived, http2 });
     };
     socket.on('data', onData);
   }
@@ -157,31 +188,49 @@ export class ClientPort {
   private route(
     socket: Socket,
     first: Buffer,
-    { http2, crowded }: { readonly http2: boolean; readonly crowded: boolean },
+    { http2, crowded, secure, commonName }: ArrivedConnection & { readonly http2: boolean },
   ): void {
     if (this.frontEnds === null) return;
     const { native, http, grpc } = this.frontEnds;
     const byte = first[0] ?? 0;
+    const refusal = this.refusalOf({ crowded, secure });
     if (byte === prefaceFirstByte) {
       const begun = plainBytes(first);
-      native.accept(new TcpStream(socket), crowded ? { first: begun, refusal: this.crowdedError() } : { first: begun });
+      native.accept(new TcpStream(socket), refusal === null ? { first: begun } : { first: begun, refusal });
     } else if (!isLetter(byte)) {
       socket.destroy();
-    } else if (crowded) {
-      const { message } = this.crowdedError();
+    } else if (refusal !== null) {
+      const { message } = refusal;
       socket.setTimeout(this.limits.handshakeTimeoutMs, () => socket.destroy());
-      socket.end(http2 ? goAwayBytes(message) : rawResponse(503, message));
+      socket.end(http2 ? goAwayBytes(message) : rawResponse(crowded ? 503 : 400, message));
     } else {
       socket.pause();
       socket.unshift(first);
       if (http2) {
         socket.setKeepAlive(true, keepAliveMs);
-        grpc.accept(socket);
+        grpc.accept(socket, commonName);
       } else {
-        http.accept(socket);
+        http.accept(socket, commonName);
         socket.resume();
       }
     }
+  }
+
+  private openTls(): ClientTls | null {
+    const { tlsConfig, limits, log } = this;
+    if (tlsConfig === undefined) return null;
+    return new ClientTls({
+      config: tlsConfig,
+      handshakeTimeoutMs: limits.handshakeTimeoutMs,
+      log,
+      accept: (socket, commonName) => this.listenTo(socket, { crowded: false, secure: true, commonName }),
+    });
+  }
+
+  private refusalOf({ crowded, secure }: Pick<ArrivedConnection, 'crowded' | 'secure'>): StoreError | null {
+    if (crowded) return this.crowdedError();
+    if (secure || this.tlsConfig === undefined || this.tlsConfig.allowPlain) return null;
+    return new StoreError('UNSUPPORTED', 'This node takes clients with TLS only');
   }
 
   private crowdedError(): StoreError {

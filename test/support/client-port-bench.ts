@@ -3,6 +3,7 @@
 
 import { connect } from 'node:net';
 import { type Limits, limits } from '../../src/config/limits.js';
+import type { ClientTlsConfig } from '../../src/config/node-config.js';
 import { createLog } from '../../src/observability/log.js';
 import { ClientPort, type ClientServices } from '../../src/server/client-port.js';
 import { createStoreService } from '../../src/service/service.js';
@@ -12,26 +13,27 @@ import { SingleNode } from './single-node.js';
 
 export const quietLog = createLog({ level: 'error', format: 'text' });
 
+export interface BenchOptions extends Omit<ClientServices, 'service'> {
+  readonly clientTls?: ClientTlsConfig;
+}
+
 export class ClientPortBench {
   readonly node: SingleNode;
   readonly service: StoreService;
   readonly port: ClientPort;
   readonly #closing: (() => void | Promise<void>)[] = [];
 
-  private constructor(overrides: Partial<Limits>, services: Omit<ClientServices, 'service'>) {
+  private constructor(overrides: Partial<Limits>, { clientTls, ...services }: BenchOptions) {
     this.node = new SingleNode();
     const allLimits: Limits = { ...limits, ...overrides };
     this.service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
-    const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits };
+    const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits, clientTls };
     this.port = new ClientPort({ config, log: quietLog });
     this.port.serve({ service: this.service, ...services });
   }
 
-  static async open(
-    overrides: Partial<Limits> = {},
-    services: Omit<ClientServices, 'service'> = {},
-  ): Promise<ClientPortBench> {
-    const bench = new ClientPortBench(overrides, services);
+  static async open(overrides: Partial<Limits> = {}, options: BenchOptions = {}): Promise<ClientPortBench> {
+    const bench = new ClientPortBench(overrides, options);
     await bench.port.listen();
     return bench;
   }
