@@ -144,6 +144,21 @@ describe('inside TLS', () => {
     expect((await greeting).subarray(0, 1)).toEqual(Buffer.from(encodePreface().subarray(0, 1)));
   });
 
+  it('a client that knows HTTP/2 and HTTP/1.1 is told to speak the latter, since HTTP/2 carries gRPC alone', async () => {
+    const bench = await setup();
+    const chosen = (...protocols: readonly string[]): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const options = { port: bench.port.boundPort, host: '127.0.0.1', ca: authority.cert };
+        const socket = connect({ ...options, ALPNProtocols: [...protocols] }, () => {
+          resolve(socket.alpnProtocol);
+          socket.destroy();
+        });
+        socket.on('error', reject);
+      });
+    expect(await chosen('h2', 'http/1.1')).toBe('http/1.1');
+    expect(await chosen('h2')).toBe('h2');
+  });
+
   it('the native protocol is served', async () => {
     const bench = await setup();
     const socket = secureSocket(bench);

@@ -39,7 +39,8 @@ export class ClientTls {
     const asked = config.trustedCaFile !== undefined;
     this.server = createServer({
       ...readCredentials(config),
-      ALPNProtocols: ['h2', 'http/1.1'],
+      // In this order: whoever offers both wants a page, not a call, and gRPC alone is spoken over HTTP/2.
+      ALPNProtocols: ['http/1.1', 'h2'],
       minVersion: 'TLSv1.2',
       handshakeTimeout: handshakeTimeoutMs,
       requestCert: asked,

@@ -94,9 +94,12 @@ export class RawHttp2 {
   readonly socket: Socket;
   readonly frames: Frame[] = [];
   closed = false;
+  readonly #onFrame: (frame: Frame) => void;
   #pending: Buffer = Buffer.alloc(0);
 
-  constructor(port: number) {
+  /** `onFrame`: takes the frames instead of their being kept. */
+  constructor(port: number, onFrame: (frame: Frame) => void = (one) => this.frames.push(one)) {
+    this.#onFrame = onFrame;
     this.socket = connect({ port, host: '127.0.0.1' });
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => {
@@ -127,7 +130,7 @@ export class RawHttp2 {
       if (bytes.length < 9 + length) break;
       const [, , , type = 0, flags = 0] = bytes;
       const stream = bytes.readUInt32BE(5) & 0x7fffffff;
-      this.frames.push({ type, flags, stream, payload: bytes.subarray(9, 9 + length) });
+      this.#onFrame({ type, flags, stream, payload: bytes.subarray(9, 9 + length) });
       bytes = bytes.subarray(9 + length);
     }
     this.#pending = bytes;

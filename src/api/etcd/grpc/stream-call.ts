@@ -34,6 +34,7 @@ export interface CallHost {
 const copiedBytesMax = 16 * 2 ** 10;
 
 const responseHeaders = { ':status': 200, 'content-type': 'application/grpc' } as const;
+const okTrailers = { 'grpc-status': '0' } as const;
 const withTrailers = { waitForTrailers: true, sendDate: false } as const;
 const withoutBody = { endStream: true, sendDate: false } as const;
 
@@ -65,7 +66,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   /** `send` said false. */
   private full = false;
   private begunPrefix: Buffer | null = null;
-  private trailers: Record<string, string> | null = null;
+  private trailers: Readonly<Record<string, string>> | null = null;
   private tellDrained: (() => void) | undefined;
   private tellCancelled: (() => void) | undefined;
   private readonly written = (): void => this.afterWrite();
@@ -357,8 +358,8 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
     const { stream } = this;
     this.finished = true;
     this.letGoOfRequest();
-    const trailers: Record<string, string> = { 'grpc-status': String(status) };
-    if (message !== '') trailers['grpc-message'] = statusText(message);
+    const trailers =
+      status === grpcStatus.ok ? okTrailers : { 'grpc-status': String(status), 'grpc-message': statusText(message) };
     if (stream.headersSent) {
       this.trailers = trailers;
       stream.end();
