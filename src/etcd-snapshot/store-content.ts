@@ -1,7 +1,7 @@
 // What zabtree keeps, in etcd's words, both ways: contents of a store as the content of a snapshot, and what a snapshot says
 // beside the keys as rows of zabtree's spaces. Copies nothing that it can pass on.
 
-import { compareBytes } from '../shared/bytes.js';
+import { compareBytes, emptyBytes } from '../shared/bytes.js';
 import { epochOf, type Revision } from '../shared/ids.js';
 import { Secret } from '../shared/secret.js';
 import { firstSettings } from '../tree/access/access-records.js';
@@ -17,10 +17,12 @@ import {
   settingsKey,
   userKey,
 } from '../tree/access/access-rows.js';
+import { type Alarm, type AlarmKind, alarmKey, readAlarms } from '../tree/alarms.js';
 import { type SpaceId, spaces } from '../tree/delta.js';
 import { decodeLeaseRecord, encodeLeaseRecord, leaseIdOf, leaseKey } from '../tree/lease-records.js';
 import type { StoreContents, VersionWrite } from '../tree/store.js';
 import type {
+  SnapshotAlarm,
   SnapshotContent,
   SnapshotFacts,
   SnapshotLease,
@@ -55,11 +57,28 @@ export function snapshotContentOf(contents: StoreContents, members: readonly Sna
     },
     versions: () => contents.versions(),
     leases: () => leasesOf(contents),
-    alarms: [],
+    alarms: alarmsOf(contents).map(({ kind, member }) => ({ member, type: alarmTypes[kind] })),
     users,
     roles,
     members,
   };
+}
+
+/** As etcd numbers them. */
+const alarmTypes: Readonly<Record<AlarmKind, number>> = { noSpace: 1, corrupt: 2 };
+
+function alarmsOf(contents: StoreContents): readonly Alarm[] {
+  return readAlarms((visit) => {
+    for (const record of contents.records(spaces.alarms)) if (!visit(record)) return;
+  });
+}
+
+/** Alarms stay those of the members of the ensemble that was; kinds that are not known here are left out. */
+export function alarmRows(alarms: readonly SnapshotAlarm[], revision: Revision): readonly VersionWrite[] {
+  return alarms.flatMap(({ member, type }) => {
+    const kind = (Object.keys(alarmTypes) as AlarmKind[]).find((known) => alarmTypes[known] === type);
+    return kind === undefined ? [] : [recordRow(spaces.alarms, alarmKey({ kind, member }), emptyBytes, revision)];
+  });
 }
 
 function* leasesOf(contents: StoreContents): Generator<SnapshotLease, undefined, undefined> {

@@ -1,11 +1,11 @@
 // Fills an empty tree with what a snapshot of etcd holds: all versions as they were, compacted as far as the snapshot says,
-// leases with the keys that they hold, users and roles. Knows no directory and no ensemble.
+// leases with the keys that they hold, alarms, users and roles. Knows no directory and no ensemble.
 
 import type { Limits } from '../config/limits.js';
 import type { SnapshotVersion } from '../etcd-snapshot/snapshot-content.js';
 import { SnapshotFileError } from '../etcd-snapshot/snapshot-file-error.js';
 import type { SnapshotReader } from '../etcd-snapshot/snapshot-reader.js';
-import { accessRows, leaseRow, recordRow } from '../etcd-snapshot/store-content.js';
+import { accessRows, alarmRows, leaseRow, recordRow } from '../etcd-snapshot/store-content.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { type Revision, revisionFirst, type Zxid, zxidZero } from '../shared/ids.js';
 import type { Secret } from '../shared/secret.js';
@@ -58,6 +58,7 @@ export async function fillTree(
     await flusher.add(leaseRow(lease, revision));
   }
   for (const row of accessRows({ facts, users, roles: reader.roles() }, tokenSecret, revision)) await flusher.add(row);
+  for (const row of alarmRows(reader.alarms(), revision)) await flusher.add(row);
   await flusher.finish();
   while (await compactSlice(store, facts.compactedRevision, limits.compactVersionsMax));
   await writeLeasedKeys(store, leases, new RowFlusher(store, meta));

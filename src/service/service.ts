@@ -222,8 +222,10 @@ class NodeStoreService implements StoreService {
     return { ...status, role, lastScrub };
   }
 
-  copyState(_actor: Actor | undefined, copier: StateCopier): void {
-    this.copies.begin(copier);
+  copyState(actor: Actor | undefined, copier: StateCopier): void {
+    const refusal = this.node.tree.access.judge.adminRefusal(actor ?? anonymous);
+    if (refusal === undefined) this.copies.begin(copier);
+    else copier.failed(new StoreError(refusal.code, refusal.message));
   }
 
   digest(done: (error: StoreError | null, result: DigestResult | null) => void): void {

@@ -13,7 +13,7 @@ import type { Transaction, TransactionOperation } from './transaction.js';
 
 const keyBytes = 9;
 
-function alarmKey({ kind, member }: Alarm): Bytes {
+export function alarmKey({ kind, member }: Alarm): Bytes {
   const key = new Uint8Array(keyBytes);
   key[0] = kindNumbers[kind];
   new DataView(key.buffer).setBigUint64(1, BigInt.asUintN(64, member));

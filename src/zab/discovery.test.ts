@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { EnsembleId, Epoch, Zxid } from '../shared/ids.js';
-import { infoDefect, judgeOffer } from './discovery.js';
+import { type EnsembleId, type Epoch, epochZero, type ServerId, type Zxid, zxidOf, zxidZero } from '../shared/ids.js';
+import { differentlySeeded, epochChoice, infoDefect, judgeOffer } from './discovery.js';
 import type { EpochRecord } from './effects.js';
 import type { Admission } from './messages.js';
-import type { FollowerInfo, LeaderInfo } from './state.js';
+import type { FollowerInfo, LeaderInfo, Leading } from './state.js';
+import { createZab } from './zab.js';
 
 const ours = 'a'.repeat(32) as EnsembleId;
 const theirs = 'b'.repeat(32) as EnsembleId;
@@ -76,5 +77,61 @@ describe('infoDefect()', () => {
     expect(infoDefect({ ...info, currentEpoch: 5 as Epoch })).toBeDefined();
     expect(infoDefect({ ...info, lastZxid: (5 * 2 ** 32 + 1) as Zxid })).toBeDefined();
     expect(infoDefect({ ...info, acceptedEpoch: (2 ** 21 - 1) as Epoch })).toBeDefined();
+  });
+});
+
+describe('forming with members that were restored from a snapshot', () => {
+  const seed = zxidOf(epochZero, 77);
+  const other = zxidOf(epochZero, 78);
+  const members = [1, 2, 3] as ServerId[];
+
+  /** What this blank leader makes of two followers whose logs end there. */
+  function formed(
+    own: Zxid,
+    ...ends: readonly Zxid[]
+  ): { readonly forms: boolean; readonly differ: readonly number[] } {
+    const state = createZab({
+      self: 1 as ServerId,
+      members,
+      seed: 1,
+      nowMs: 0,
+      timing: {
+        pingIntervalMs: 100,
+        syncLimitMs: 2_000,
+        initLimitMs: 15_000,
+        electionFinalizeMs: 100,
+        electionResendMinMs: 50,
+        electionResendMaxMs: 500,
+      },
+      bootstrap: false,
+      durable: { ...blank, logBase: own, lastZxid: own, epochEnds: [], applied: own },
+      newEnsembleId: ours,
+    });
+    const followers = ends.map((lastZxid, index) => {
+      const info: FollowerInfo = { type: 'followerInfo', ...blank, lastZxid };
+      return [members[index + 1], { info }] as const;
+    });
+    const leading = { followers: new Map(followers), returners: [], phaseSinceMs: 0 } as unknown as Leading;
+    return { forms: epochChoice(state, leading)?.forming === true, differ: differentlySeeded(state, leading) };
+  }
+
+  test('goes on when all have the same seed, or none', () => {
+    expect(formed(seed, seed, seed)).toEqual({ forms: true, differ: [] });
+    expect(formed(seed, zxidZero, seed)).toEqual({ forms: true, differ: [] });
+    expect(formed(zxidZero, zxidZero, zxidZero)).toEqual({ forms: true, differ: [] });
+  });
+
+  test('waits for all of them', () => {
+    expect(formed(seed, seed).forms).toBe(false);
+  });
+
+  test('stops where two have different seeds, and says whose', () => {
+    expect(formed(seed, seed, other)).toEqual({ forms: false, differ: [3] });
+    expect(formed(other, seed, seed)).toEqual({ forms: false, differ: [2, 3] });
+  });
+
+  test('takes what an interrupted attempt has left for no seed', () => {
+    const logged = zxidOf(1 as Epoch, 5);
+    expect(formed(seed, logged, seed)).toEqual({ forms: true, differ: [] });
   });
 });
