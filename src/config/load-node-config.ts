@@ -20,6 +20,8 @@ import { pascalCase } from './pascal-case.js';
 export interface ConfigSources {
   /** Path of the file; undefined: the defaults, one node on loopback. */
   readonly file?: string | undefined;
+  /** What stands in place of a file. */
+  readonly document?: ConfigDocument;
   readonly environment?: NodeJS.ProcessEnv;
   readonly flags?: FlagValues;
 }
@@ -29,7 +31,8 @@ const clusterKeyBytesMin = 16;
 
 /** Throws ConfigError. */
 export function loadNodeConfig(sources: ConfigSources): NodeConfig {
-  const document = sources.file === undefined ? defaultDocument() : readConfigFile(sources.file);
+  const given = sources.document ?? defaultDocument();
+  const document = sources.file === undefined ? given : readConfigFile(sources.file);
   const source = sources.file === undefined ? 'the configuration' : `configuration "${sources.file}"`;
   if (looksLikeClientFile(document)) {
     throw new ConfigError(
@@ -86,8 +89,10 @@ function contradictionsOf(file: ServerFile): string[] {
   const problems: string[] = [];
   const taken = new Map<string, string>();
   const take = (address: string, where: string): void => {
-    const other = taken.get(address.toLowerCase());
-    if (other === undefined) taken.set(address.toLowerCase(), where);
+    // Elections are UDP and everything else is TCP: one port may serve both.
+    const place = `${where.endsWith('ElectionAddr') ? 'udp' : 'tcp'} ${address.toLowerCase()}`;
+    const other = taken.get(place);
+    if (other === undefined) taken.set(place, where);
     else problems.push(`${where} repeats the address ${address} of ${other}: every address must be different`);
   };
   take(file.Host.ElectionAddr, 'Host.ElectionAddr');

@@ -35,6 +35,8 @@ export interface RunningServer {
 export interface ServerOptions {
   readonly config: NodeConfig;
   readonly log: Log;
+  /** Called once, when this node answers requests for the first time. */
+  readonly onServing?: () => void;
   /** This node can no longer keep its promises; the process must end. Everything is closed but the disk. */
   readonly onHalt: (reason: string) => void;
   /**
@@ -48,13 +50,15 @@ export interface ServerOptions {
 const openedNoteMs = 1_000;
 /** Between attempts to allocate a log segment on a full disk. */
 const fullDiskRetryMs = 1_000;
+/** Between looks whether this node serves already, while it starts. */
+const servingLookMs = 20;
 
 /**
  * Locks the directory, binds the ports, opens the directory and joins, in this order: nothing is written before the ports
  * are there, and no port is taken from a process that is in the directory already. Rejects with one clear error when the
  * directory or a port cannot be had.
  */
-export async function startServer({ config, log, onHalt, onDamage }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ config, log, onServing, onHalt, onDamage }: ServerOptions): Promise<RunningServer> {
   const damaged = (error: Error): void => {
     const unmarked = writeDamageMark(config.dataDir, error.message, new Date());
     if (unmarked !== null) log.error('Cannot mark the data directory as damaged', { error: unmarked });
@@ -119,7 +123,16 @@ export async function startServer({ config, log, onHalt, onDamage }: ServerOptio
   ports.client.serve({ service, methods, routes: [gatewayRoute(methods, limits)] });
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();
+  const stopLooking =
+    onServing === undefined
+      ? undefined
+      : scheduler.every(servingLookMs, () => {
+          if (!running.status().serving) return;
+          stopLooking?.();
+          onServing();
+        });
   const close = async (): Promise<void> => {
+    stopLooking?.();
     await ports.client.close();
     clearTimeout(openedNote);
     scrubber.stop();

@@ -4,6 +4,7 @@
 import { writeSync } from 'node:fs';
 import type { FlagValues } from '../../config/config-settings.js';
 import { loadNodeConfig } from '../../config/load-node-config.js';
+import type { NodeConfig } from '../../config/node-config.js';
 import { createLog, type Log } from '../../observability/log.js';
 import { type RunningServer, startServer } from '../../server/server.js';
 import { DamageError } from '../../shared/damage-error.js';
@@ -16,30 +17,49 @@ const closeTimeoutMs = 10_000;
 
 export async function runServer(file: string | undefined, flags: FlagValues): Promise<void> {
   const config = loadNodeConfig({ file, environment: process.env, flags });
+  await serve(config, {
+    rebuildWords: rebuildWords(file, flags),
+    stopped: (_signal, exitCode) => process.exit(exitCode),
+    onServing: () => undefined,
+  });
+}
+
+export interface ServeOptions {
+  /** The command that rebuilds this member, for the operator of a damaged one. */
+  readonly rebuildWords: readonly string[];
+  /** Everything is closed; ends the process. `signal` null: the node itself has given up. */
+  readonly stopped: (signal: NodeJS.Signals | null, exitCode: number) => void;
+  /** Called once: this node answers requests. */
+  readonly onServing: () => void;
+}
+
+/** Runs one member in this process until a signal or its own end; returns when it is ready to take part. */
+export async function serve(config: NodeConfig, { rebuildWords, stopped, onServing }: ServeOptions): Promise<void> {
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   let server: RunningServer | undefined;
-  const stop = stopper(log, () => server);
+  const stop = stopper(log, () => server, stopped);
   // A log that nobody reads any more must not end a member.
   process.stderr.on('error', () => undefined);
   process.stdout.removeAllListeners('error').on('error', () => undefined);
-  process.on('SIGTERM', () => stop('SIGTERM', exitCodes.ok));
-  process.on('SIGINT', () => stop('SIGINT', exitCodes.ok));
-  process.on('SIGHUP', () => stop('SIGHUP', exitCodes.ok));
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => stop({ why: signal, signal, exitCode: exitCodes.ok }));
+  }
   server = await startServer({
     config,
     log,
+    onServing,
     onHalt: (reason) => {
       log.error('Stopping: this node can no longer keep its promises', { reason });
-      stop(reason, exitCodes.failed);
+      stop({ why: reason, signal: null, exitCode: exitCodes.failed });
     },
     onDamage: (error) => {
       log.error('Stopping: this node must be rebuilt', { reason: error.message });
       // The log may be written behind this; the process must end now.
-      writeSync(process.stderr.fd, `zabtree: ${withRebuild(error, file, flags).message}\n`);
+      writeSync(process.stderr.fd, `zabtree: ${withRebuild(error, rebuildWords).message}\n`);
       process.exit(exitCodes.damaged);
     },
   }).catch((error: unknown) => {
-    if (error instanceof DamageError) throw withRebuild(error, file, flags);
+    if (error instanceof DamageError) throw withRebuild(error, rebuildWords);
     // The codes of errors are for clients: a port that cannot be had is no lack of a quorum.
     throw error instanceof StoreError ? new Error(error.message, { cause: error }) : error;
   });
@@ -50,7 +70,14 @@ export async function runServer(file: string | undefined, flags: FlagValues): Pr
 }
 
 /** The error with what to do about it. */
-function withRebuild(error: DamageError, file: string | undefined, flags: FlagValues): DamageError {
+function withRebuild(error: DamageError, words: readonly string[]): DamageError {
+  return new DamageError(
+    `${error.message}\nThis node takes no part until it is rebuilt from the other members, by:\n  ${words.map(shellWord).join(' ')}`,
+    { cause: error },
+  );
+}
+
+function rebuildWords(file: string | undefined, flags: FlagValues): readonly string[] {
   const dataDir = flags['data-dir'] ?? process.env['ZABTREE_DATA_DIR'];
   const given = { ...flags, 'data-dir': dataDir === '' ? undefined : dataDir };
   const words = ['zabtree', 'rebuild', ...(file === undefined ? [] : ['--config', file])];
@@ -58,20 +85,27 @@ function withRebuild(error: DamageError, file: string | undefined, flags: FlagVa
     if (value === true) words.push(`--${flag}`);
     else if (typeof value === 'string') words.push(`--${flag}`, value);
   }
-  return new DamageError(
-    `${error.message}\nThis node takes no part until it is rebuilt from the other members, by:\n  ${words.map(shellWord).join(' ')}`,
-    { cause: error },
-  );
+  return words;
 }
 
 function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+interface Stop {
+  readonly why: string;
+  readonly signal: NodeJS.Signals | null;
+  readonly exitCode: number;
+}
+
 /** The first call closes and ends the process; a second one ends it at once. */
-function stopper(log: Log, running: () => RunningServer | undefined): (why: string, exitCode: number) => void {
+function stopper(
+  log: Log,
+  running: () => RunningServer | undefined,
+  stopped: ServeOptions['stopped'],
+): (stop: Stop) => void {
   let stopping = false;
-  return (why, exitCode) => {
+  return ({ why, signal, exitCode }) => {
     if (stopping) process.exit(exitCodes.failed);
     stopping = true;
     log.info('Stopping', { why });
@@ -82,7 +116,7 @@ function stopper(log: Log, running: () => RunningServer | undefined): (why: stri
     late.unref();
     const closed = running()?.close() ?? Promise.resolve();
     closed.then(
-      () => process.exit(exitCode),
+      () => stopped(signal, exitCode),
       (error: unknown) => {
         log.error('Closing failed', { error });
         process.exit(exitCodes.failed);

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { loadNodeConfig } from '../../config/load-node-config.js';
+import type { NodeConfig } from '../../config/node-config.js';
+import { type EtcdUsageError, readEtcdArguments } from './etcd-arguments.js';
+import { etcdFlags } from './etcd-flags.js';
+import { translate } from './etcd-translation.js';
+
+function configOf(words: readonly string[], environment: NodeJS.ProcessEnv = {}): NodeConfig {
+  const { values } = readEtcdArguments(words, environment);
+  return loadNodeConfig({ document: translate(values).document, environment: {} });
+}
+
+function warningsOf(words: readonly string[], environment: NodeJS.ProcessEnv = {}): readonly string[] {
+  const { values, warnings } = readEtcdArguments(words, environment);
+  return [...warnings, ...translate(values).warnings];
+}
+
+function errorOf(words: readonly string[], environment: NodeJS.ProcessEnv = {}): string {
+  try {
+    configOf(words, environment);
+  } catch (error) {
+    return `${(error as EtcdUsageError).exitCode ?? 'config'} ${(error as Error).message}`;
+  }
+  return 'none';
+}
+
+const three = 'a=http://10.0.0.1:2380,b=http://10.0.0.2:2380,c=http://10.0.0.3:2380';
+const memberB = [
+  ...['--name', 'b', '--initial-cluster', three, '--initial-cluster-token=tkn', '-initial-cluster-state', 'existing'],
+  ...['--listen-peer-urls', 'http://0.0.0.0:2380', '--initial-advertise-peer-urls', 'http://10.0.0.2:2380'],
+  ...['--listen-client-urls', 'http://0.0.0.0:2379', '--advertise-client-urls', 'http://10.0.0.2:2379'],
+];
+
+describe("etcd's flags", () => {
+  it('without any are those of a single node on loopback', () => {
+    expect(configOf([])).toMatchObject({
+      ensembleName: 'etcd-cluster',
+      dataDir: 'default.etcd',
+      requestAddr: 'localhost:2379',
+      self: { electionAddr: 'localhost:2380', messageAddr: 'localhost:2380' },
+      listen: { election: '127.0.0.1:2380', message: '127.0.0.1:2380', request: '127.0.0.1:2379' },
+      members: [{}],
+      logLevel: 'info',
+    });
+  });
+
+  it('name the members, what is bound and what is told to others', () => {
+    const config = configOf(memberB);
+    expect(config).toMatchObject({
+      ensembleName: 'tkn',
+      dataDir: 'b.etcd',
+      requestAddr: '10.0.0.2:2379',
+      self: { electionAddr: '10.0.0.2:2380', messageAddr: '10.0.0.2:2380' },
+      listen: { election: '0.0.0.0:2380', message: '0.0.0.0:2380', request: '0.0.0.0:2379' },
+    });
+    expect(config.members.map(({ messageAddr }) => messageAddr).sort()).toEqual([
+      '10.0.0.1:2380',
+      '10.0.0.2:2380',
+      '10.0.0.3:2380',
+    ]);
+  });
+
+  it('give every member of a cluster the same members', () => {
+    const members = ['a', 'b', 'c'].map((name, index) => {
+      const url = `http://10.0.0.${index + 1}:2380`;
+      return configOf(['--name', name, '--initial-cluster', three, '--initial-advertise-peer-urls', url]).members;
+    });
+    expect(members[1]).toEqual(members[0]);
+    expect(members[2]).toEqual(members[0]);
+  });
+
+  it('come from the environment where the command line does not have them', () => {
+    const environment = { ETCD_NAME: 'x', ETCD_DATA_DIR: '/d', ETCD_DEBUG: 'true', ETCDCTL_API: '3', PATH: '/bin' };
+    expect(configOf([], environment)).toMatchObject({ dataDir: '/d', logLevel: 'debug' });
+    expect(errorOf(['--name', 'y'], environment)).toMatch(/^1 conflicting environment variable ETCD_NAME is shadowed/);
+    expect(warningsOf([], { ETCD_NOTHING: '1', ETCD_UNSUPPORTED_ARCH: 'arm64' })).toEqual([
+      'unrecognized environment variable ETCD_NOTHING',
+    ]);
+  });
+
+  it('set timing and limits', () => {
+    const config = configOf([
+      ...['--heartbeat-interval=150', '--election-timeout', '1500', '--quota-backend-bytes', '8589934592'],
+      ...['--max-txn-ops=512', '--max-request-bytes', '10485760', '--auth-token-ttl', '60', '--log-level', 'warn'],
+    ]);
+    expect(config.timing).toMatchObject({ pingIntervalMs: 150, syncLimitMs: 1500 });
+    expect(config.limits).toMatchObject({
+      quotaBytes: 8_589_934_592,
+      transactionOperationsMax: 512,
+      valueBytesMax: 10_485_760,
+      accessTokenTtlMs: 60_000,
+    });
+    expect(config.limits.requestFrameBytesMax).toBeGreaterThan(10_485_760);
+    expect(config.logLevel).toBe('warn');
+  });
+
+  it.each(['1', '4194304', '104857600'])('--max-request-bytes %s leaves limits that fit each other', (bytes) => {
+    expect(configOf(['--max-request-bytes', bytes]).limits.valueBytesMax).toBe(Number(bytes));
+  });
+
+  it('without meaning here bring one line each, and none with their defaults', () => {
+    expect(warningsOf(['--snapshot-count', '10000', '--enable-v2', '--pre-vote=false', '--cors=*'])).toEqual([
+      '--snapshot-count has no effect: the log has its own way to stay small',
+      '--enable-v2 has no effect: there is no API of version 2',
+      '--pre-vote has no effect: a member that comes back deposes nobody',
+    ]);
+    const defaults = Object.entries(etcdFlags).flatMap(([name, { byDefault }]) =>
+      name === 'advertise-client-urls' || byDefault === '' ? [] : [`--${name}=${byDefault}`],
+    );
+    expect(warningsOf([...defaults, '--advertise-client-urls=http://localhost:2379'])).toEqual([]);
+  });
+
+  it.each<readonly [string, readonly string[]]>([
+    ['2 flag provided but not defined: -foo', ['--foo', 'x']],
+    ['2 flag provided but not defined: -data-dri; did you mean -data-dir?', ['--data-dri=x']],
+    ['2 flag provided but not defined: -constructor', ['--constructor']],
+    ['2 flag needs an argument: -name', ['--name']],
+    ['2 bad flag syntax: ---name', ['---name', 'x']],
+    ["1 'join' is not a valid flag", ['join']],
+    ['2 invalid boolean value "maybe" for -debug: parse error', ['--debug=maybe']],
+    ['2 invalid value "x" for flag -max-txn-ops: parse error', ['--max-txn-ops', 'x']],
+    ['2 invalid value "later" for flag -initial-cluster-state: invalid value', ['--initial-cluster-state', 'later']],
+    [
+      '2 invalid value "localhost:1" for flag -listen-peer-urls: URL scheme must be',
+      ['--listen-peer-urls=localhost:1'],
+    ],
+    ['2 invalid value "http://h" for flag -listen-peer-urls: URL address does not', ['--listen-peer-urls=http://h']],
+    ['2 invalid value "http://h:1/p" for flag -listen-peer-urls: URL must not', ['--listen-peer-urls=http://h:1/p']],
+    ['1 --advertise-client-urls is required when --listen-client-urls', ['--listen-client-urls=http://127.0.0.1:1']],
+    [`1 couldn't find local name "x" in the initial cluster configuration`, ['--name=x', `--initial-cluster=${three}`]],
+    ['1 --initial-cluster has a URL of this member that is missing', ['--name=a', `--initial-cluster=${three}`]],
+    ['1 --election-timeout[400ms] should be at least as 5 times', ['--election-timeout=400']],
+    ['1 --election-timeout[60000ms] is too long', ['--election-timeout=60000']],
+    ['1 --auth-token "jwt" is not supported', ['--auth-token=jwt']],
+    ['1 --discovery is not supported: members are named by', ['--discovery=http://x']],
+    ['1 --peer-cert-file is not supported: members do not speak TLS', ['--peer-cert-file=x']],
+    ['1 --initial-cluster has https: members do not speak TLS', ['--initial-cluster=default=https://localhost:2380']],
+    ['1 unrecognized level: "loud"', ['--log-level=loud']],
+  ])('are refused in the words of etcd: %s', (expected, words) => {
+    expect(errorOf(words).slice(0, expected.length)).toBe(expected);
+  });
+
+  it('ask for the version or for help whatever else is there', () => {
+    for (const words of [['--version'], ['-version'], ['--name', 'x', '--version']])
+      expect(readEtcdArguments(words, {}).wants).toBe('version');
+    expect(readEtcdArguments(['--help'], {}).wants).toBe('help');
+  });
+});

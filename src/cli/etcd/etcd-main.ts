@@ -1,0 +1,40 @@
+// The executable `etcd`: its flags, its version and its help; the server itself is loaded when it is to run. Ends with etcd's
+// exit codes.
+
+import { etcdServerVersion } from '../../config/etcd-version.js';
+import { readEtcdArguments } from './etcd-arguments.js';
+import { etcdFlags } from './etcd-flags.js';
+
+/** Runs one command line (without node and script). */
+export async function runEtcdMain(words: readonly string[]): Promise<void> {
+  try {
+    const given = readEtcdArguments(words, process.env);
+    if (given.wants === 'version') process.stdout.write(versionText());
+    else if (given.wants === 'help') process.stdout.write(helpText());
+    else {
+      const { runEtcd } = await import('./etcd-command.js');
+      await runEtcd(given);
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`etcd: error verifying flags, ${message}. See 'etcd --help'.\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  return typeof error === 'object' && error !== null && 'exitCode' in error ? Number(error.exitCode) : 1;
+}
+
+function versionText(): string {
+  const { version, platform, arch } = process;
+  return `etcd Version: ${etcdServerVersion}\nGit SHA: zabtree\nGo Version: none, Node.js ${version}\nGo OS/Arch: ${platform}/${arch}\n`;
+}
+
+function helpText(): string {
+  const lines = Object.entries(etcdFlags).map(([name, { fate, byDefault, why }]) => {
+    const meaning = fate === 'used' ? '' : ` (${fate === 'ignored' ? 'no effect' : 'not supported'}: ${why})`;
+    return `  --${name} '${byDefault}'${meaning}\n`;
+  });
+  return `Usage: etcd [flags]\n\nThe flags of etcd and their defaults; each may be given as ETCD_… as well.\n\n${lines.join('')}`;
+}

@@ -1,0 +1,175 @@
+// `bin/etcd` as a supervisor starts it: real processes by etcd's command lines, stopped by signals, spoken to by etcdctl
+// where that is installed and by the native client everywhere.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { freePorts } from '../../src/cli/local-ensemble/free-ports.js';
+import { until } from '../../src/cli/local-ensemble/until.js';
+import { tcpTransport } from '../../src/client/tcp-transport.js';
+import { ZabtreeClient } from '../../src/client/zabtree-client.js';
+import { etcdctl, hasEtcdctl } from '../harness/real-etcd.js';
+import { patienceMs } from '../harness/test-ensemble.js';
+
+if (!hasEtcdctl) process.stderr.write('skipped: etcdctl not installed\n');
+
+const executable = fileURLToPath(new URL('../../bin/etcd', import.meta.url));
+const readyLine = 'ready to serve client requests';
+
+interface Member {
+  readonly name: string;
+  readonly client: string;
+  readonly peer: string;
+}
+
+class EtcdProcess {
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  stderr = '';
+  private readonly child: ChildProcess;
+
+  constructor(words: readonly string[], directory: string, environment: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(process.execPath, [executable, ...words], {
+      cwd: directory,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = new Promise((resolve) => this.child.once('close', (code, signal) => resolve({ code, signal })));
+  }
+
+  async ready(): Promise<void> {
+    await until(`"${readyLine}" on standard error`, { timeoutMs: patienceMs }, () => {
+      if (this.child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`);
+      return this.stderr.includes(readyLine) || undefined;
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+}
+
+let directory: string;
+let processes: EtcdProcess[];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'zabtree-etcd-process-'));
+  processes = [];
+});
+
+afterEach(async () => {
+  for (const each of processes) each.signal('SIGKILL');
+  await Promise.all(processes.map(({ ended }) => ended));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function start(words: readonly string[], environment?: NodeJS.ProcessEnv): EtcdProcess {
+  const started = new EtcdProcess(words, directory, environment);
+  processes.push(started);
+  return started;
+}
+
+async function membersNamed(...names: readonly string[]): Promise<Member[]> {
+  const ports = await freePorts(names.length * 2);
+  return names.map((name, index) => ({
+    name,
+    client: `127.0.0.1:${ports[index * 2]}`,
+    peer: `127.0.0.1:${ports[index * 2 + 1]}`,
+  }));
+}
+
+function wordsOf({ name, client, peer }: Member, all: readonly Member[]): string[] {
+  return [
+    ...['--name', name, '--initial-cluster-token', 'test'],
+    ...['--listen-client-urls', `http://${client}`, '--advertise-client-urls', `http://${client}`],
+    ...['--listen-peer-urls', `http://${peer}`, '--initial-advertise-peer-urls', `http://${peer}`],
+    ...['--initial-cluster', all.map((member) => `${member.name}=http://${member.peer}`).join(',')],
+  ];
+}
+
+async function withClient<Result>(
+  members: readonly Member[],
+  body: (client: ZabtreeClient) => Promise<Result>,
+): Promise<Result> {
+  const client = new ZabtreeClient({ peers: members.map(({ client }) => client), transport: tcpTransport });
+  try {
+    return await body(client);
+  } finally {
+    client.close();
+  }
+}
+
+describe('bin/etcd', () => {
+  it('runs a single member, configured by the environment too, and ends by the signal that stopped it', async () => {
+    const [member] = await membersNamed('one');
+    if (member === undefined) throw new Error('no ports');
+    const words = [...wordsOf(member, [member]).slice(2), '--snapshot-count=7'];
+    const first = start(words, { ETCD_NAME: 'one' });
+    await first.ready();
+    expect(first.stderr.match(/warning: .*/g)).toEqual([
+      'warning: --snapshot-count has no effect: the log has its own way to stay small',
+    ]);
+    expect(existsSync(join(directory, 'one.etcd', 'manifest'))).toBe(true);
+    expect((await withClient([member], (client) => client.set('k', 'v'))).revision).toBe(2);
+    first.signal('SIGTERM');
+    expect(await first.ended).toEqual({ code: null, signal: 'SIGTERM' });
+    const second = start(words, { ETCD_NAME: 'one' });
+    await second.ready();
+    expect((await withClient([member], (client) => client.get('k'))).record?.modRevision).toBe(2);
+    second.signal('SIGINT');
+    expect(await second.ended).toEqual({ code: null, signal: 'SIGINT' });
+  });
+
+  it('runs three members that go on without one of them', async () => {
+    const members = await membersNamed('a', 'b', 'c');
+    const started = members.map((member) => start(wordsOf(member, members)));
+    await Promise.all(started.map((each) => each.ready()));
+    await withClient(members, async (client) => {
+      await client.set('k', '1');
+      started[0]?.signal('SIGKILL');
+      await client.set('k', '2', { timeoutMs: patienceMs });
+      expect((await client.get('k', { timeoutMs: patienceMs })).record?.version).toBe(2);
+    });
+    const again = start(wordsOf(members[0] as Member, members));
+    await again.ready();
+  });
+
+  it.skipIf(!hasEtcdctl)('answers etcdctl: members, status, snapshots', async () => {
+    const members = await membersNamed('a', 'b', 'c');
+    const started = members.map((member) => start(wordsOf(member, members)));
+    await Promise.all(started.map((each) => each.ready()));
+    await withClient(members, (client) => client.set('k', 'v'));
+    const endpoints = ['--endpoints', members.map(({ client }) => client).join(',')];
+    const states = JSON.parse(etcdctl([...endpoints, 'endpoint', 'status', '-w', 'json']).stdout);
+    expect(states).toHaveLength(3);
+    const listed = etcdctl([...endpoints, 'member', 'list']).stdout;
+    for (const { client, peer } of members) expect(listed).toMatch(new RegExp(`http://${peer}, http://${client}`));
+    const file = join(directory, 'saved.db');
+    const saved = etcdctl(['--endpoints', members[1]?.client ?? '', 'snapshot', 'save', file]);
+    expect(saved.code, saved.stderr).toBe(0);
+    expect(JSON.parse(etcdctl(['snapshot', 'status', file, '-w', 'json']).stdout)).toMatchObject({ revision: 2 });
+  });
+
+  it('says what is wrong and ends with the codes of etcd', () => {
+    const run = (...words: string[]): { status: number | null; stderr: string; stdout: string } =>
+      spawnSync(process.execPath, [executable, ...words], { cwd: directory, encoding: 'utf8' });
+    expect(run('--version').stdout).toMatch(/^etcd Version: 3\.5\.\d+\n/);
+    expect(run('--help').stdout).toMatch(/--initial-cluster-token 'etcd-cluster'/);
+    expect(run('--nmae', 'x')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/-nmae; did you mean -name\?/),
+    });
+    expect(run('--listen-client-urls', 'http://127.0.0.1:1')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/--advertise-client-urls is required/),
+    });
+    mkdirSync(join(directory, 'default.etcd', 'member', 'snap'), { recursive: true });
+    writeFileSync(join(directory, 'default.etcd', 'member', 'snap', 'db'), '');
+    expect(run()).toMatchObject({ status: 1, stderr: expect.stringMatching(/it is of a real etcd.*snapshot restore/) });
+  });
+});
