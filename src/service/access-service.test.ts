@@ -9,9 +9,10 @@ import type { StoreError } from '../shared/errors.js';
 import { zxidZero } from '../shared/ids.js';
 import type { PermissionType } from '../tree/access/access-records.js';
 import type { Actor, Command, CommandResult } from '../tree/command.js';
+import type { WatchRequest } from '../tree/replicated-tree.js';
 import { type AccessRequest, type Answer, anonymous } from './access-service.js';
 import { createStoreService } from './service.js';
-import type { StoreService } from './store-service.js';
+import type { StoreService, WatchHandle } from './store-service.js';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 
@@ -65,6 +66,23 @@ class Stage {
   get(key: string, actor?: Actor): Promise<string> {
     const options = { local: false, seen: zxidZero, timeoutMs: 0, actor };
     return new Promise((resolve) => this.service.get(bytes(key), options, (error) => resolve(error?.code ?? 'OK')));
+  }
+
+  watch(range: WatchRequest, actor: Actor | undefined, seen: string[] = []): WatchHandle {
+    return this.service.watch(
+      { ...range, seen: zxidZero, fromRevision: undefined, withInitial: false, actor },
+      {
+        ready: () => true,
+        events: (events) => seen.push(...events.map(({ key }) => Buffer.from(key).toString())),
+        initial: () => undefined,
+        ended: ({ code }) => seen.push(code),
+      },
+    );
+  }
+
+  /** Waits until the condition holds; the test's own deadline ends it. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
   }
 
   codeOf(work: () => unknown): string {
@@ -241,6 +259,67 @@ describe('users and roles', () => {
   });
 });
 
+describe('watches', () => {
+  const prefixA: WatchRequest = { from: bytes('a'), to: bytes('b'), single: false };
+
+  async function withReader(stage: Stage): Promise<void> {
+    await stage.enable();
+    const root = stage.as('root');
+    await stage.change({ type: 'roleAdd', role: 'r' }, root);
+    const permission = { type: 'read' as PermissionType, key: bytes('a'), rangeEnd: bytes('b') };
+    await stage.change({ type: 'roleGrantPermission', role: 'r', permission }, root);
+    await stage.addUser('u', ['r'], root);
+  }
+
+  it('end when their permission does, before anything that came after it', async () => {
+    const stage = new Stage();
+    await withReader(stage);
+    const seen: string[] = [];
+    stage.watch(prefixA, stage.as('u'), seen);
+    await stage.write(set('a1'), stage.as('root'));
+    await stage.until(() => seen.length === 1);
+    // Both in one turn: no step of the watch comes between them.
+    stage.node.hold();
+    const revoked = stage.change({ type: 'userRevokeRole', user: 'u', role: 'r' }, stage.as('root'));
+    const actor = { ...stage.as('root'), accessRevision: stage.as('root').accessRevision + 1 };
+    const written = stage.write(set('a2'), actor);
+    stage.node.release();
+    expect([(await revoked).code, await written]).toEqual(['OK', 'OK']);
+    await stage.until(() => seen.length === 2);
+    expect(seen).toEqual(['a1', 'PERMISSION_DENIED']);
+    expect(stage.service.openWatches).toBe(0);
+  });
+
+  it('end also while nothing happens to their keys, and go on when the change was none for them', async () => {
+    const stage = new Stage();
+    await withReader(stage);
+    const [idle, other]: [string[], string[]] = [[], []];
+    stage.watch(prefixA, stage.as('u'), idle);
+    stage.watch(prefixA, stage.as('root'), other);
+    await stage.addUser('unrelated', [], stage.as('root'));
+    await stage.write(set('a1'), stage.as('root'));
+    await stage.until(() => idle.length === 1 && other.length === 1);
+    await stage.change({ type: 'userDelete', user: 'u' }, stage.as('root'));
+    await stage.until(() => idle.length === 2);
+    await stage.write(set('a2'), stage.as('root'));
+    await stage.until(() => other.length === 2);
+    expect([idle, other]).toEqual([
+      ['a1', 'PERMISSION_DENIED'],
+      ['a1', 'a2'],
+    ]);
+  });
+
+  it('of nobody end when access control is turned on', async () => {
+    const stage = new Stage();
+    const seen: string[] = [];
+    stage.watch(prefixA, undefined, seen);
+    await stage.enable();
+    await stage.until(() => seen.length === 1);
+    expect(seen).toEqual(['PERMISSION_DENIED']);
+    expect(stage.codeOf(() => stage.watch(prefixA, undefined))).toBe('USER_NAME_EMPTY');
+  });
+});
+
 const letters = fc.constantFrom('a', 'b', 'c', 'd');
 /** A later permission for the same range would replace the earlier. */
 const grants = fc.uniqueArray(
@@ -249,7 +328,7 @@ const grants = fc.uniqueArray(
 );
 
 describe('every way to a key', () => {
-  it('asks for the same permission: writes, reads, ranges', async () => {
+  it('asks for the same permission: writes, reads, ranges, watches', async () => {
     const stage = new Stage();
     await stage.enable();
     let run = 0;
@@ -285,6 +364,8 @@ describe('every way to a key', () => {
           stage.service.range(request, options, (error) => resolve(error?.code ?? 'OK')),
         );
         expect(code).toBe(expected(covered));
+        const watched = { from: bytes(key), to: bytes(end), single: false };
+        expect(stage.codeOf(() => stage.watch(watched, actor).cancel())).toBe(expected(covered));
       }),
       { numRuns: 60 },
     );
