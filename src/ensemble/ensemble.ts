@@ -27,7 +27,7 @@ import { OwnAlarms } from './own-alarms.js';
 import { PeerLinks } from './peer-links.js';
 import type { NodeStorage, Scheduler } from './ports.js';
 import { ReadPoints } from './read-points.js';
-import { answer, failure, type PendingRequest } from './request.js';
+import { answer, failure, type PendingRequest, type RequestCounts } from './request.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
 import { type Route, WriteRouter } from './write-router.js';
@@ -59,6 +59,10 @@ export class Ensemble implements EnsembleNode {
   private readonly ownAlarms: OwnAlarms;
   private readonly requestAddresses = new Map<ServerId, string>();
   private standing: Standing;
+  /** Writes of this node's clients, and how often it learned of another leader; for the metrics. */
+  readonly requests: RequestCounts = { pending: 0, failed: 0 };
+  leaderChanges = 0;
+  private lastLeader: ServerId | null = null;
   private confirmation = 0;
   private stopped = false;
   private readonly timers: (() => void)[] = [];
@@ -208,7 +212,8 @@ export class Ensemble implements EnsembleNode {
   }
 
   submit(envelope: CommandEnvelope, deadlineMs: number, done: (result: CommandResult) => void): void {
-    const request: PendingRequest = { envelope, deadlineMs, done, answered: false };
+    const request: PendingRequest = { envelope, deadlineMs, done, counts: this.requests, answered: false };
+    this.requests.pending += 1;
     if (this.stopped) answer(request, failure('UNAVAILABLE', 'this node is stopping'));
     else this.writes.submit(request);
   }
@@ -387,6 +392,10 @@ export class Ensemble implements EnsembleNode {
     const previous = this.standing;
     this.standing = { role: next.role, epoch: next.epoch, leader: next.leader, serving: next.serving };
     this.lessor.serves(next.role === 'leading' && next.serving);
+    if (next.leader !== null && next.leader !== this.lastLeader) {
+      this.lastLeader = next.leader;
+      this.leaderChanges += 1;
+    }
     this.options.onRoleChanged?.();
     this.options.log.info(`this node is ${next.role}`, {
       epoch: next.epoch,

@@ -4,11 +4,21 @@ import type { ErrorCode } from '../shared/errors.js';
 import { revisionFirst, zxidZero } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 
+/** Writes of this node's clients; plain numbers. */
+export interface RequestCounts {
+  /** Not answered yet. */
+  pending: number;
+  /** Not executed, or with an outcome that is not known. */
+  failed: number;
+}
+
 export interface PendingRequest {
   readonly envelope: CommandEnvelope;
   /** Scheduler time. */
   readonly deadlineMs: number;
   readonly done: (result: CommandResult) => void;
+  /** Where this node counts the requests of its own clients. */
+  readonly counts?: RequestCounts;
   /** Set with the one answer; later outcomes of the same request are dropped. */
   answered: boolean;
 }
@@ -16,6 +26,11 @@ export interface PendingRequest {
 export function answer(request: PendingRequest, result: CommandResult): void {
   if (request.answered) return;
   request.answered = true;
+  if (request.counts !== undefined) {
+    request.counts.pending -= 1;
+    // What failure() makes: not executed, or nobody knows.
+    if (result.zxid === zxidZero) request.counts.failed += 1;
+  }
   request.done(result);
 }
 

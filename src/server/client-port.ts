@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { ArrivalBudget } from '../api/arrival-budget.js';
 import type { GrpcMethods } from '../api/etcd/grpc/grpc-call.js';
+import type { GrpcCounts } from '../api/etcd/grpc/grpc-counts.js';
 import { beginsHttp2, GrpcListener, goAwayBytes } from '../api/etcd/grpc/grpc-listener.js';
 import { healthzRoute } from '../api/http/commands/healthz.js';
 import { HttpListener, rawResponse } from '../api/http/listener.js';
@@ -89,6 +90,11 @@ export class ClientPort {
   /** gRPC calls that are under way. */
   get callCount(): number {
     return this.frontEnds?.grpc.callCount ?? 0;
+  }
+
+  /** What went through gRPC calls; undefined until there is a service. */
+  get grpcCounts(): GrpcCounts | undefined {
+    return this.frontEnds?.grpc.counts;
   }
 
   /** Bytes held for clients, unsent or half received. */

@@ -13,6 +13,7 @@ import type { Log } from '../observability/log.js';
 import { createStoreService } from '../service/service.js';
 import { assert } from '../shared/assert.js';
 import { DamageError } from '../shared/damage-error.js';
+import { DurationHistogram } from '../shared/duration-histogram.js';
 import { type EnsembleId, groupZero } from '../shared/ids.js';
 import { LmdbTreeStoreOpener } from '../storage/lmdb-tree-store.js';
 import { nodeRuntime } from '../storage/node-runtime.js';
@@ -24,6 +25,7 @@ import { ClientPort } from './client-port.js';
 import { DiskScrubber } from './disk-scrubber.js';
 import { nativeKeyText } from './native-key-text.js';
 import { NodeScheduler } from './node-scheduler.js';
+import { observationRoutes } from './observation-routes.js';
 
 export interface RunningServer {
   /** Port on which clients are answered, as bound. */
@@ -69,6 +71,9 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
     onHalt(`the tree cannot be written: ${error.message}`);
   };
   let ensemble: Ensemble | undefined;
+  const walSyncs = new DurationHistogram();
+  const flushes = new DurationHistogram();
+  const flushed = (elapsedMs: number): void => flushes.record(elapsedMs);
   const claim = await claimDirectory(config.dataDir, nodeRuntime);
   let opened: FileNodeStorage | undefined;
   const ports = portsOf(config, log, () => {
@@ -81,8 +86,9 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
       runtime: nodeRuntime,
       directory: config.dataDir,
       serverId: config.self.id,
-      treeStores: new LmdbTreeStoreOpener({ damaged, failed }),
+      treeStores: new LmdbTreeStoreOpener({ damaged, failed, flushed }),
       damaged,
+      synced: (elapsedMs) => walSyncs.record(elapsedMs),
       segmentBytes: config.limits.logSegmentBytes,
       fullDiskRetryMs,
       warn: (text) => log.warn(text),
@@ -120,7 +126,17 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
   const headers = new ResponseHeaders(service);
   const etcd = { service, limits, log, headers, addresses: plainAddresses, actorOf: () => undefined };
   const methods = etcdMethods(etcd);
-  ports.client.serve({ service, methods, routes: [gatewayRoute(methods, limits)] });
+  const observed = observationRoutes({
+    service,
+    node: running,
+    client: ports.client,
+    peers: ports.peer.counters,
+    logBytes: () => storage.log.bytes,
+    walSyncs,
+    flushes,
+    log,
+  });
+  ports.client.serve({ service, methods, routes: [gatewayRoute(methods, limits), ...observed] });
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();
   const stopLooking =

@@ -26,6 +26,8 @@ export interface CommitLogOptions {
   readonly fullDiskRetryMs: number;
   /** A record that was durable and had been verified is damaged now. Called before the read that met it fails. */
   readonly damaged?: (error: Error) => void;
+  /** A write to the log took so long to become durable. */
+  readonly synced?: (elapsedMs: number) => void;
 }
 
 /** A log that is being created: its first segment is allocated, its base not yet known. */
@@ -120,6 +122,7 @@ export class FileCommitLog implements CommitLog {
       allocator: this.allocator,
       durable: (through) => this.becameDurable(through),
       failed: (error) => this.fail(error),
+      ...(options.synced === undefined ? {} : { synced: options.synced }),
     });
   }
 

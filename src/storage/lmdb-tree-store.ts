@@ -47,6 +47,8 @@ export interface TreeFaults {
   damaged(error: Error): void;
   /** The writer is gone, or a write failed for another reason than a full disk. */
   failed(error: Error): void;
+  /** A flush took so long to become durable. */
+  flushed?(elapsedMs: number): void;
 }
 
 const nobody: TreeFaults = { damaged: () => undefined, failed: () => undefined };
@@ -308,10 +310,12 @@ export class LmdbTreeStore implements OpenedTreeStore {
       sessions: sessions.view(),
       sessionsEvicted,
     } as const;
+    const beganMs = performance.now();
     const answered = (error: Error | null, answer: { readonly memory?: ArrayBuffer } | null): void => {
       if (answer?.memory !== undefined && answer.memory.byteLength <= keptBytesMax) this.packer.reuse(answer.memory);
       this.busy = false;
       if (error === null) {
+        this.faults.flushed?.(performance.now() - beganMs);
         // The transaction of earlier reads of this turn would not show the flush.
         this.tables.root.resetReadTxn();
         this.current = meta;

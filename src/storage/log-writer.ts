@@ -49,6 +49,8 @@ export interface LogWriterOptions {
   /** Neither is called from within `append`. */
   readonly durable: (through: Zxid) => void;
   readonly failed: (error: Error) => void;
+  /** A write took so long to become durable. */
+  readonly synced?: (elapsedMs: number) => void;
 }
 
 export class LogWriter {
@@ -231,7 +233,9 @@ export class LogWriter {
 
   private written(group: WriteGroup): void {
     if (this.hasFailed) return;
-    this.gauge.record(this.options.runtime.nowMs() - group.startedMs);
+    const elapsedMs = this.options.runtime.nowMs() - group.startedMs;
+    this.gauge.record(elapsedMs);
+    this.options.synced?.(elapsedMs);
     group.done = true;
     let through: Zxid | null = null;
     // A write that overtook an older one becomes durable with it, never before.

@@ -66,6 +66,8 @@ export interface TreeOptions extends SessionLimits, TransactionLimits, TreeAcces
 
 export class Tree implements ReplicatedTree {
   readonly access: TreeAccess;
+  /** What was applied since this tree was opened; plain numbers. */
+  readonly counts = { entries: 0, puts: 0, deletes: 0 };
   private readonly options: TreeOptions;
   private readonly keyText: KeyText;
   private readonly hub: WatchHub;
@@ -349,7 +351,12 @@ export class Tree implements ReplicatedTree {
     );
     assert(entry.zxid > this.applied, `Cannot apply ${entry.zxid}: ${this.applied} is applied already`);
     const collecting = this.collecting;
-    for (let i = 0; i < versions.length; i++) collecting.add(texts[i] as string, versions[i] as VersionWrite);
+    this.counts.entries += 1;
+    for (let i = 0; i < versions.length; i++) {
+      const version = versions[i] as VersionWrite;
+      collecting.add(texts[i] as string, version);
+      if (version.space === spaces.user) this.counts[version.record === null ? 'deletes' : 'puts'] += 1;
+    }
     this.applied = entry.zxid;
     this.current = entry.revision;
     if (remember !== null) {

@@ -28,7 +28,7 @@ export interface EtcdContext {
   readonly limits: Limits;
   readonly log: Log;
   readonly headers: ResponseHeaders;
-  readonly addresses: ShownAddresses;
+  readonly addresses?: ShownAddresses;
   /**
    * Who makes this call, by its token or certificate; undefined where access control is off. Throws StoreError for a
    * token that is not valid.

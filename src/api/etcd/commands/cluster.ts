@@ -4,7 +4,7 @@ import type { Bytes } from '../../../shared/bytes.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { int64Of } from '../codec/int64.js';
 import { headerFields } from '../codec/response-header.js';
-import type { EtcdContext } from '../context.js';
+import type { EtcdContext, ShownAddresses } from '../context.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
 import { answer, failCall, type MethodEntries, unary } from '../grpc-methods.js';
@@ -36,7 +36,9 @@ function memberList(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
   });
 }
 
-function answerMembers({ service, headers, addresses }: EtcdContext, call: GrpcCall): void {
+const plainAddresses: ShownAddresses = { clientScheme: 'http', peerScheme: 'http', nameOf: () => undefined };
+
+function answerMembers({ service, headers, addresses = plainAddresses }: EtcdContext, call: GrpcCall): void {
   const members = service.status().members.map(({ id, messageAddr, requestAddr }) => ({
     ID: int64Of(id),
     // A member that was never heard of has neither a name nor an address for clients, as in etcd.

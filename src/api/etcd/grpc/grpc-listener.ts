@@ -7,6 +7,7 @@ import type { ArrivalBudget } from '../../arrival-budget.js';
 import type { QueueBudget } from '../../queue-budget.js';
 import { DueCalls } from './due-calls.js';
 import type { GrpcMethods } from './grpc-call.js';
+import { GrpcCounts } from './grpc-counts.js';
 import { GrpcSession, type SessionsHost } from './grpc-session.js';
 
 export interface GrpcListenerOptions {
@@ -36,10 +37,14 @@ export class GrpcListener {
   /** Runs while there are connections. */
   private silence: NodeJS.Timeout | undefined;
 
+  readonly counts: GrpcCounts;
+
   constructor({ methods, limits, budget, arrivals }: GrpcListenerOptions) {
+    this.counts = new GrpcCounts(methods);
     this.host = {
       methods,
       services: new Set([...methods.keys()].map((path) => path.slice(1, path.lastIndexOf('/')))),
+      counts: this.counts,
       limits,
       budget,
       arrivals,

@@ -15,6 +15,7 @@ import { type ArrivalBudget, smallArrivalBytes } from '../../arrival-budget.js';
 import type { QueueBudget } from '../../queue-budget.js';
 import type { DueCalls } from './due-calls.js';
 import type { GrpcMethods } from './grpc-call.js';
+import type { GrpcCounts } from './grpc-counts.js';
 import { headerOf, isGrpc, type Refusal, readCallHead, statusText, unknownMethodText } from './grpc-headers.js';
 import { grpcStatus } from './grpc-status.js';
 import { type CallHost, StreamCall } from './stream-call.js';
@@ -24,6 +25,7 @@ export interface SessionsHost {
   readonly methods: GrpcMethods;
   /** Names of the services that the methods belong to. */
   readonly services: ReadonlySet<string>;
+  readonly counts: GrpcCounts;
   readonly limits: Limits;
   readonly budget: QueueBudget;
   readonly arrivals: ArrivalBudget;
@@ -190,7 +192,13 @@ export class GrpcSession implements CallHost {
       refuse(stream, headers, { httpStatus: 200, status: grpcStatus.resourceExhausted, message });
       return;
     }
-    const call = new StreamCall(stream, { host: this, head, headers, method });
+    const call = new StreamCall(stream, {
+      host: this,
+      head,
+      headers,
+      method,
+      counts: host.counts.methods.get(head.path),
+    });
     host.callCount++;
     this.calls.add(call);
     if (park) this.parked.push(call);

@@ -7,6 +7,7 @@ import type { Bytes } from '../../../shared/bytes.js';
 import { Arrival, type ArrivalBudget, smallArrivalBytes } from '../../arrival-budget.js';
 import type { DueCall, DueCalls } from './due-calls.js';
 import type { GrpcCall, GrpcMethod, MessageStream } from './grpc-call.js';
+import type { MethodCounts } from './grpc-counts.js';
 import { type CallHead, headerOf, type RequestHeaders, statusText } from './grpc-headers.js';
 import { type GrpcStatus, grpcStatus } from './grpc-status.js';
 import { MessageSplitter, prefixBytes, type SplitterHost } from './message-splitter.js';
@@ -42,6 +43,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   readonly path: string;
   readonly timeoutMs: number;
   readonly method: GrpcMethod;
+  private readonly counts: MethodCounts | undefined;
   private readonly stream: ServerHttp2Stream;
   private readonly headers: RequestHeaders;
   private readonly host: CallHost;
@@ -78,12 +80,15 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
       readonly head: CallHead;
       readonly headers: RequestHeaders;
       readonly method: GrpcMethod;
+      readonly counts: MethodCounts | undefined;
     },
   ) {
     const { host, head, method } = options;
     this.path = head.path;
     this.timeoutMs = head.timeoutMs;
     this.method = method;
+    this.counts = options.counts;
+    if (this.counts !== undefined) this.counts.started += 1;
     this.stream = stream;
     this.headers = options.headers;
     this.host = host;
@@ -146,6 +151,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
 
   send(message: Bytes): boolean {
     if (!this.mayWrite()) return false;
+    this.counts?.sent(message.length);
     if (message.length <= copiedBytesMax) {
       const frame = Buffer.allocUnsafe(prefixBytes + message.length);
       writePrefix(frame, message.length);
@@ -159,6 +165,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
 
   beginMessage(byteLength: number): void {
     if (!this.mayWrite()) return;
+    this.counts?.sent(byteLength);
     const prefix = prefixOf(byteLength);
     // Of an empty message no piece follows.
     if (byteLength === 0) this.stream.write(prefix, this.written);
@@ -195,6 +202,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
 
   message(message: Bytes): void {
     const { method } = this;
+    this.counts?.received(message);
     if (this.arrival !== null || this.smallBytes > 0) this.arrived();
     if (method.type === 'stream') {
       this.handler?.message(message);
@@ -357,6 +365,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   private end(status: GrpcStatus, message: string): void {
     const { stream } = this;
     this.finished = true;
+    this.counts?.ended(status);
     this.letGoOfRequest();
     const trailers =
       status === grpcStatus.ok ? okTrailers : { 'grpc-status': String(status), 'grpc-message': statusText(message) };
@@ -395,6 +404,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   private cancel(): void {
     if (this.gone) return;
     this.gone = true;
+    if (!this.finished) this.counts?.ended(grpcStatus.cancelled);
     this.tellCancelled?.();
   }
 
