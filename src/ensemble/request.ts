@@ -12,6 +12,15 @@ export interface RequestCounts {
   failed: number;
 }
 
+const notDecided: ReadonlySet<CommandResult['code']> = new Set([
+  'NO_QUORUM',
+  'OUTCOME_UNKNOWN',
+  'OVERLOADED',
+  'NO_SPACE',
+  'TIMEOUT',
+  'UNAVAILABLE',
+]);
+
 export interface PendingRequest {
   readonly envelope: CommandEnvelope;
   /** Scheduler time. */
@@ -28,8 +37,7 @@ export function answer(request: PendingRequest, result: CommandResult): void {
   request.answered = true;
   if (request.counts !== undefined) {
     request.counts.pending -= 1;
-    // What failure() makes: not executed, or nobody knows.
-    if (result.zxid === zxidZero) request.counts.failed += 1;
+    if (notDecided.has(result.code)) request.counts.failed += 1;
   }
   request.done(result);
 }

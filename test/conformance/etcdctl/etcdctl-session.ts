@@ -129,7 +129,7 @@ const alwaysMasked: readonly (readonly [RegExp, string])[] = [
   ],
   [/"(ClusterID|MemberID|RaftTerm|Leader|RaftIndex|RaftAppliedIndex|DBSize|ID)" : \d+/g, '"$1" : N'],
   // Ids that the server has drawn; the tests' own begin with zeros.
-  [/\b(?!0000)[0-9a-f]{15,16}\b/g, 'ID'],
+  [/\b(?!0000)[0-9a-f]{11,16}\b/g, 'ID'],
   [/"(hash|Hash)":\d+/g, '"$1":N'],
   [/\btook = [^\s]+/g, 'took = T'],
   [/\b\d+(\.\d+)? (B|kB|MB|GB)\b/g, 'SIZE'],

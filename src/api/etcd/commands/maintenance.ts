@@ -90,7 +90,7 @@ function alarm(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
       const active = request.action === ACTIVATE;
       // An alarm of no type is none, and there is nothing to be done.
       if (kind === undefined) answerAlarms(context, call, []);
-      else setAlarm(context, call, active, { kind, member: bigintOf(request.memberID) });
+      else setAlarm(context, call, active, { kind, member: BigInt.asUintN(64, bigintOf(request.memberID)) });
       return;
     }
     default:

@@ -65,7 +65,7 @@ function healthHandler(service: StoreService, counts: ProbeCounts): HttpHandler 
       else counts.unhealthy += 1;
       const body = JSON.stringify({ health: String(reason === null), reason: reason ?? '' });
       if (reason === null) response.answer(200, plainText, body);
-      else response.answer(503, errorText, `${body}\n`);
+      else response.answer(503, unsniffedText, `${body}\n`);
     };
     const alarm = service.alarms.find(({ kind }) => !excluded.has(alarmNames[kind]));
     const local = request.query.get('serializable') === 'true';
@@ -96,8 +96,8 @@ function checkHandler(
         countCheck(counts, `${root.slice(1)}/${name}`, failure === null);
         report += failure === null ? `[+]${name} ok\n` : `[-]${name} failed: ${failure}\n`;
       }
-      if (failures.size > 0) response.answer(503, errorText, `${report}\n`);
-      else response.answer(200, errorText, `${query.has('verbose') ? report : ''}ok\n`);
+      if (failures.size > 0) response.answer(503, unsniffedText, `${report}\n`);
+      else response.answer(200, unsniffedText, `${query.has('verbose') ? report : ''}ok\n`);
     });
     return true;
   };
@@ -138,10 +138,10 @@ function reasonOf(error: StoreError | null): string | null {
 }
 
 const plainText = { 'content-type': 'text/plain; charset=utf-8' } as const;
-const errorText = { ...plainText, 'x-content-type-options': 'nosniff' } as const;
+const unsniffedText = { ...plainText, 'x-content-type-options': 'nosniff' } as const;
 
 function isGet({ method }: HttpRequest, response: HttpResponse): boolean {
   if (method === 'GET' || method === 'HEAD') return true;
-  response.answer(405, { ...errorText, allow: 'GET' }, 'Method Not Allowed\n');
+  response.answer(405, { ...unsniffedText, allow: 'GET' }, 'Method Not Allowed\n');
   return false;
 }
