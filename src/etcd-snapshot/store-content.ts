@@ -17,7 +17,8 @@ import {
   settingsKey,
   userKey,
 } from '../tree/access/access-rows.js';
-import { type Alarm, type AlarmKind, alarmKey, readAlarms } from '../tree/alarms.js';
+import type { Alarm, AlarmKind } from '../tree/alarm.js';
+import { alarmKey, readAlarms } from '../tree/alarms.js';
 import { type SpaceId, spaces } from '../tree/delta.js';
 import { decodeLeaseRecord, encodeLeaseRecord, leaseIdOf, leaseKey } from '../tree/lease-records.js';
 import type { StoreContents, VersionWrite } from '../tree/store.js';

@@ -2,8 +2,10 @@
 // ensemble and its front ends. Starts and stops everything in order; decides nothing else.
 
 import { randomBytes } from 'node:crypto';
+import { CallActors } from '../api/etcd/call-actors.js';
 import { plainAddresses } from '../api/etcd/context.js';
 import { gatewayRoute } from '../api/etcd/gateway/gateway.js';
+import type { GrpcCall } from '../api/etcd/grpc/grpc-call.js';
 import { etcdMethods } from '../api/etcd/listener.js';
 import { ResponseHeaders } from '../api/etcd/response-headers.js';
 import { membershipHash, type NodeConfig } from '../config/node-config.js';
@@ -123,9 +125,17 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
     log,
   });
   const service = createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound });
+  const actors = new CallActors(service.access);
   const headers = new ResponseHeaders(service);
-  const etcd = { service, limits, log, headers, addresses: plainAddresses, actorOf: () => undefined };
-  const methods = etcdMethods(etcd);
+  const etcd = {
+    service,
+    limits,
+    log,
+    headers,
+    addresses: plainAddresses,
+    actorOf: (call: GrpcCall) => actors.actorOf(call),
+  };
+  const methods = etcdMethods(etcd, actors);
   const observed = observationRoutes({
     service,
     node: running,

@@ -64,6 +64,11 @@ export class AccessTokens {
     return this.used(token, { claims, secret, usedAtMs: kept?.usedAtMs ?? claims.issuedAtMs }, nowMs);
   }
 
+  /** It was verified here before. */
+  isKept(token: string): boolean {
+    return this.kept.has(token);
+  }
+
   /** What the token says, whoever signed it: only to know what to wait for. */
   peek(token: string): TokenClaims | undefined {
     return claimsOf(token);

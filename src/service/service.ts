@@ -14,7 +14,7 @@ import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tre
 import type { KeySelection, RangeSelection } from '../tree/transaction.js';
 import { type AccessService, type AccessServiceLimits, anonymous, NodeAccessService } from './access-service.js';
 import { CompactedError } from './compacted-error.js';
-import { readRefusal } from './read-permission.js';
+import { leaseListRefusal, readRefusal } from './read-permission.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
 import { SelectionDesk, type SelectionDeskLimits, type SelectionScheduler } from './selection-desk.js';
 import { type StateCopier, StateCopies, type StateCopyLimits } from './state-copies.js';
@@ -126,7 +126,8 @@ class NodeStoreService implements StoreService {
       done(refusal, null);
       return;
     }
-    this.readOnce(options, { from: key, to: undefined, single: true }, () => this.node.tree.get(key), done);
+    const keys = { from: key, to: undefined, single: true };
+    this.readOnce(options, { permitted: this.reading(options, keys), read: () => this.node.tree.get(key) }, done);
   }
 
   range(request: RangeRequest, options: ReadOptions, done: RangeDone): void {
@@ -136,7 +137,8 @@ class NodeStoreService implements StoreService {
       return;
     }
     const { from, to } = request;
-    this.readOnce(options, { from, to, single: false }, () => this.readRange(request), done);
+    const permitted = this.reading(options, { from, to, single: false });
+    this.readOnce(options, { permitted, read: () => this.readRange(request) }, done);
   }
 
   select(selection: RangeSelection, options: ReadOptions, sink: SelectionSink): SelectionHandle {
@@ -150,8 +152,8 @@ class NodeStoreService implements StoreService {
   }
 
   leases(options: ReadOptions, done: Parameters<StoreService['leases']>[1]): void {
-    // As in etcd: anybody may list the ids, nobody learns a key from them.
-    this.readOnce(options, null, () => ({ ids: this.leaseIds(), revision: this.revision }), done);
+    const permitted = (): StoreError | null => leaseListRefusal(this.node.tree, options.actor);
+    this.readOnce(options, { permitted, read: () => ({ ids: this.leaseIds(), revision: this.revision }) }, done);
   }
 
   watch(start: WatchStart, sink: WatchSink): WatchHandle {
@@ -271,10 +273,13 @@ class NodeStoreService implements StoreService {
     return options.local && options.seen <= this.node.tree.appliedZxid;
   }
 
+  private reading({ actor }: ReadOptions, keys: KeySelection): () => StoreError | null {
+    return () => readRefusal(this.node.tree.access, actor, keys);
+  }
+
   private readOnce<T>(
     options: ReadOptions,
-    keys: KeySelection | null,
-    read: () => T,
+    what: { readonly permitted: () => StoreError | null; readonly read: () => T },
     done: (error: StoreError | null, result: T | null) => void,
   ): void {
     const readable = (error: StoreError | null): void => {
@@ -283,8 +288,8 @@ class NodeStoreService implements StoreService {
         return;
       }
       // Judged when it is read, by the state that is read.
-      const refusal = keys === null ? null : readRefusal(this.node.tree.access, options.actor, keys);
-      if (refusal === null) answerRead(read, done);
+      const refusal = what.permitted();
+      if (refusal === null) answerRead(what.read, done);
       else done(refusal, null);
     };
     if (this.mayReadNow(options)) readable(null);

@@ -1,5 +1,5 @@
 // For whom a call is made: by its token, or by the certificate of its connection. As etcd: the header `token`, then
-// `authorization`, and a certificate's common name only where clients have to have one. No token is ever logged.
+// `authorization`, then the common name of a certificate that was verified. No token is ever logged.
 
 import type { AccessService } from '../../service/access-service.js';
 import type { StoreError } from '../../shared/errors.js';
@@ -10,12 +10,9 @@ const bearer = 'Bearer ';
 
 export class CallActors {
   private readonly access: AccessService;
-  private readonly certificatesName: boolean;
 
-  /** `certificatesName`: a verified certificate names a user (client-cert-auth). */
-  constructor(access: AccessService, { certificatesName }: { readonly certificatesName: boolean }) {
+  constructor(access: AccessService) {
     this.access = access;
-    this.certificatesName = certificatesName;
   }
 
   /** Undefined: nobody, or access control is off. Throws UNAUTHENTICATED for a token that is not valid. */
@@ -24,7 +21,7 @@ export class CallActors {
     const token = tokenOf(call);
     if (token !== undefined) return this.access.actorOfToken(token);
     const { commonName } = call;
-    return this.certificatesName && commonName ? this.access.actorOfUser(commonName) : undefined;
+    return commonName ? this.access.actorOfUser(commonName) : undefined;
   }
 
   /** False: what the call's token was issued by is not known here yet; `whenJudgeable` waits for it. */

@@ -1,5 +1,8 @@
 // The table of all methods of the etcd front end, by their paths. What carries calls to them is not known here.
 
+import { copyBytes } from '../../shared/bytes.js';
+import type { CallActors } from './call-actors.js';
+import { authMethods } from './commands/auth.js';
 import { clusterMethods } from './commands/cluster.js';
 import { electionMethods } from './commands/election.js';
 import { healthMethods } from './commands/health.js';
@@ -12,14 +15,16 @@ import { watchMethods } from './commands/watch.js';
 import type { EtcdContext } from './context.js';
 import { etcdFailures } from './errors.js';
 import type { GrpcCall, GrpcMethod, GrpcMethods, MessageStream } from './grpc/grpc-call.js';
-import { closedStream } from './grpc-methods.js';
+import { closedStream, failCall } from './grpc-methods.js';
 import { LeaderMonitor } from './leader-monitor.js';
 
-export function etcdMethods(context: EtcdContext): GrpcMethods {
+/** `actors`: those that the context asks. */
+export function etcdMethods(context: EtcdContext, actors: CallActors): GrpcMethods {
   const monitor = new LeaderMonitor(context.service);
   const entries = [
     ...kvMethods(context),
     ...leaseMethods(context),
+    ...authMethods(context),
     ...lockMethods(context),
     ...electionMethods(context),
     ...maintenanceMethods(context),
@@ -28,7 +33,10 @@ export function etcdMethods(context: EtcdContext): GrpcMethods {
     ...healthMethods(context, monitor),
   ];
   return new Map([
-    ...entries.map(([path, method]) => [path, requiringLeader(path, method, monitor)] as const),
+    ...entries.map(([path, method]) => {
+      const judged = onceJudgeable(context, method, actors);
+      return [path, requiringLeader(path, judged, monitor)] as const;
+    }),
     // Streams of watches look after their leader by themselves.
     ...watchMethods(context),
   ]);
@@ -41,6 +49,27 @@ const endless: ReadonlySet<string> = new Set([
   '/v3electionpb.Election/Observe',
   '/grpc.health.v1.Health/Watch',
 ]);
+
+/** A token that another member has just issued may rest on a change that is still on its way to this one. */
+function onceJudgeable(context: EtcdContext, method: GrpcMethod, actors: CallActors): GrpcMethod {
+  if (method.type === 'stream') return method;
+  const { handle } = method;
+  return {
+    type: 'unary',
+    handle: (call, request) => {
+      if (actors.canJudge(call)) {
+        handle(call, request);
+        return;
+      }
+      const kept = copyBytes(request);
+      actors.whenJudgeable(call, (error) => {
+        if (call.over) return;
+        if (error === null) handle(call, kept);
+        else failCall(context, call, error);
+      });
+    },
+  };
+}
 
 /** A client may ask to be refused while there is no leader, and to have its streams ended when there is none any more. */
 function requiringLeader(path: string, method: GrpcMethod, monitor: LeaderMonitor): GrpcMethod {
