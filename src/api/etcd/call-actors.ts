@@ -6,6 +6,7 @@ import type { StoreError } from '../../shared/errors.js';
 import type { Actor } from '../../tree/command.js';
 import type { GrpcCall } from './grpc/grpc-call.js';
 
+const nobody: Actor = { user: '', accessRevision: 0 };
 const bearer = 'Bearer ';
 
 export class CallActors {
@@ -15,13 +16,13 @@ export class CallActors {
     this.access = access;
   }
 
-  /** Undefined: nobody, or access control is off. Throws UNAUTHENTICATED for a token that is not valid. */
+  /** Undefined: access control is off. Without a token it is a user without a name. Throws UNAUTHENTICATED for a token that is not valid. */
   actorOf(call: GrpcCall): Actor | undefined {
     if (!this.access.enabled) return undefined;
     const token = tokenOf(call);
     if (token !== undefined) return this.access.actorOfToken(token);
     const { commonName } = call;
-    return commonName ? this.access.actorOfUser(commonName) : undefined;
+    return commonName ? this.access.actorOfUser(commonName) : nobody;
   }
 
   /** False: what the call's token was issued by is not known here yet; `whenJudgeable` waits for it. */
