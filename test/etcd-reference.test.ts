@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import { expect, it } from 'vitest';
+import { CallActors } from '../src/api/etcd/call-actors.js';
 import { plainAddresses } from '../src/api/etcd/context.js';
 import { etcdMethods } from '../src/api/etcd/listener.js';
 import { ResponseHeaders } from '../src/api/etcd/response-headers.js';
@@ -45,7 +46,7 @@ function servedMethods(): Set<string> {
   const log = createLog({ level: 'error', format: 'text' });
   const headers = new ResponseHeaders(service);
   const context = { service, limits, log, headers, addresses: plainAddresses, actorOf: () => undefined };
-  return new Set([...etcdMethods(context).keys()].map((path) => path.slice(1)));
+  return new Set([...etcdMethods(context, new CallActors(service.access)).keys()].map((path) => path.slice(1)));
 }
 
 it('docs/reference/etcd.md lists every RPC of the protocol files, once, and no other', () => {

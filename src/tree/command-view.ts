@@ -2,7 +2,7 @@
 
 import type { Bytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
-import type { ChangedAccess } from './access/tree-access.js';
+import type { ChangedAccess } from './access/access-state.js';
 import type { AlarmFlags } from './alarm.js';
 import type { SpaceId } from './delta.js';
 import type { KeyRecord, KeyState } from './store.js';

@@ -4,7 +4,7 @@
 import type { Bytes } from '../shared/bytes.js';
 import { compareBytes, emptyBytes } from '../shared/bytes.js';
 import type { Revision } from '../shared/ids.js';
-import type { ChangedAccess } from './access/tree-access.js';
+import type { ChangedAccess } from './access/access-state.js';
 import type { AlarmFlags } from './alarm.js';
 import { flagsOf, readAlarms } from './alarms.js';
 import { Arena } from './arena.js';

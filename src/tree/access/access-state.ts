@@ -20,6 +20,13 @@ export interface AccessView {
   roleNames(): Iterable<string>;
 }
 
+/** As a change of it is judged. */
+export interface ChangedAccess {
+  readonly stagedView: AccessView;
+  /** How much all rows may take. */
+  readonly bytesMax: number;
+}
+
 /** A row as a layer holds it. */
 interface Held<T> {
   readonly record: T;

@@ -6,7 +6,7 @@ import type { CommandEnvelope } from '../command.js';
 import { spaces } from '../delta.js';
 import type { TreeStore, VersionWrite } from '../store.js';
 import { AccessJudge, type Refusal } from './access-judge.js';
-import { AccessState, type AccessView, StagedAccess } from './access-state.js';
+import { AccessState, type AccessView, type ChangedAccess, StagedAccess } from './access-state.js';
 import { type CheckedState, commandRefusal } from './command-check.js';
 
 export interface TreeAccessLimits {
@@ -20,12 +20,6 @@ export interface TreeAccessLimits {
 export interface AppliedAccess {
   readonly applied: AccessView;
   readonly judge: AccessJudge;
-}
-
-/** As a change of it is judged. */
-export interface ChangedAccess {
-  readonly stagedView: AccessView;
-  readonly bytesMax: number;
 }
 
 export class TreeAccess implements AppliedAccess, ChangedAccess {
