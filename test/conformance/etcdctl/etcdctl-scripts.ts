@@ -220,7 +220,7 @@ export const alarmScript: Script = async (session) => {
     filled = !(await run(['put', `fill/${count % 4}`], mebibyte));
   }
   await session.run(['put', 'small', 'y']);
-  await session.run(['alarm', 'list'], { mask: [/memberID:\d+/g], distinct: true });
+  await session.run(['alarm', 'list'], { mask: [/memberID:(\d+|ID)/g], distinct: true });
   await session.run(['txn'], { input: '\n\nput small z\n\n\n' });
   await session.run(['txn'], { input: '\n\nget small\n\n\n' });
   await session.run(['lease', 'grant', '600']);
@@ -231,7 +231,7 @@ export const alarmScript: Script = async (session) => {
   const revision = /"revision":(\d+)/.exec(head)?.[1] ?? '0';
   await session.run(['compaction', revision, '--physical'], { mask: [/revision \d+|compaction \d+/g] });
   await session.run(['defrag'], { everywhere: true, sorted: true });
-  await session.run(['alarm', 'disarm'], { mask: [/memberID:\d+/g], distinct: true });
+  await session.run(['alarm', 'disarm'], { mask: [/memberID:(\d+|ID)/g], distinct: true });
   await session.run(['alarm', 'list']);
   await session.run(['put', 'small', 'z']);
   await session.run(['get', 'small', '--print-value-only']);
