@@ -64,6 +64,15 @@ export function durationMs(text: string): number {
   return value;
 }
 
+/** Hexadecimal, as etcd's client shows lease ids. */
+export function leaseId(text: string): bigint {
+  const digits = text.replace(/^0x/i, '');
+  if (!/^[0-9a-f]{1,16}$/i.test(digits) || /^0+$/.test(digits)) {
+    throw new InvalidArgumentError('expected a lease id: up to 16 hexadecimal digits, not 0.');
+  }
+  return BigInt.asIntN(64, BigInt(`0x${digits}`));
+}
+
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

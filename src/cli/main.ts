@@ -6,7 +6,15 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { ConfigError } from '../config/config-error.js';
 import { type FlagValues, settings } from '../config/config-settings.js';
 import { StoreError } from '../shared/errors.js';
-import { appendPeer, connectionOptions, outputOption, timeoutOption, wholeNumber } from './connection-options.js';
+import {
+  appendPeer,
+  connectionOptions,
+  durationMs,
+  leaseId,
+  outputOption,
+  timeoutOption,
+  wholeNumber,
+} from './connection-options.js';
 import { errorText, exitCodeOf, exitCodes } from './exit-codes.js';
 
 type RebuildOptions = Record<string, string | boolean | undefined> & {
@@ -53,6 +61,7 @@ function createProgram(): Command {
   registerClient(program);
   registerWrites(program);
   registerReads(program);
+  registerLeases(program);
   registerAdministration(program);
   return program;
 }
@@ -223,6 +232,26 @@ function registerReads(program: Command): void {
     .option('--broadcasts', 'print broadcast messages too')
     .option('--count <n>', 'stop after so many lines', wholeNumber(1))
     .action(async (name, flags) => (await import('./commands/watch-command.js')).runWatch(name, flags));
+}
+
+function registerLeases(program: Command): void {
+  const lease = program.command('lease').description('promises to keep keys for as long as somebody renews them');
+  const id = new Argument('<id>', 'the lease, in hexadecimal').argParser(leaseId);
+  requestCommand(lease, 'grant', 'a new lease; prints its id')
+    .addArgument(new Argument('<seconds>', 'its time to live').argParser(wholeNumber(1)))
+    .addOption(new Option('--id <id>', 'the id to take, in hexadecimal (default: a random one)').argParser(leaseId))
+    .action(async (seconds, flags) => (await import('./commands/lease-commands.js')).runGrant(seconds, flags));
+  requestCommand(lease, 'revoke', 'end a lease and delete its keys; exits 3 when there is no such lease')
+    .addArgument(id)
+    .action(async (which, flags) => (await import('./commands/lease-commands.js')).runRevoke(which, flags));
+  requestCommand(lease, 'keep-alive', 'begin the time of a lease anew; exits 3 when there is no such lease')
+    .addArgument(id)
+    .option('--every <duration>', 'again and again, until the lease has ended', durationMs)
+    .action(async (which, flags) => (await import('./commands/lease-commands.js')).runKeepAlive(which, flags));
+  requestCommand(lease, 'ttl', 'print the time that a lease has left; exits 3 when there is no such lease')
+    .addArgument(id)
+    .option('--keys', 'print the keys that it holds too')
+    .action(async (which, flags) => (await import('./commands/lease-commands.js')).runTimeToLive(which, flags));
 }
 
 function registerAdministration(program: Command): void {

@@ -150,6 +150,23 @@ describe.each(transports)('ZabtreeClient over %s', (_, transport) => {
   });
 });
 
+describe('leases', () => {
+  it('are granted, renewed, asked about and revoked', async () => {
+    const node = new SingleNode();
+    const client = clientOf([addressOf(await portOf(node))]);
+    const { id, ttlSeconds } = await client.leases.grant(30);
+    expect(ttlSeconds).toBe(30);
+    await expect(client.leases.grant(30, { id })).rejects.toMatchObject({ code: 'LEASE_EXISTS' });
+    expect(await client.leases.grant(5, { id: -2n })).toEqual({ id: -2n, ttlSeconds: 5 });
+    expect(await client.leases.keepAlive(id)).toEqual({ id, ttlSeconds: 30 });
+    expect(await client.leases.timeToLive(id)).toEqual({ id, ttlSeconds: 30, grantedSeconds: 30, keys: [] });
+    expect((await client.leases.revoke(id)).revision).toBe(1);
+    await expect(client.leases.revoke(id)).rejects.toMatchObject({ code: 'LEASE_NOT_FOUND' });
+    expect(await client.leases.keepAlive(id)).toEqual({ id, ttlSeconds: 0 });
+    expect(await client.leases.timeToLive(id)).toMatchObject({ ttlSeconds: -1 });
+  });
+});
+
 describe('ZabtreeClient through a network that breaks', () => {
   it.each([1, 2, 3])('executes every add exactly once (seed %i)', async (seed) => {
     const node = new SingleNode();

@@ -3,6 +3,7 @@
 
 export { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
 export type { Channel, ChannelHandler, ClientTransport } from './client-transport.js';
+export type { GrantOptions, LeaseResult, TimeToLiveOptions, TimeToLiveResult } from './lease-requests.js';
 export type { ConnectionEvent } from './peer-rotation.js';
 export type { Watch } from './watch.js';
 export type { WatchListener, WatchUpdate } from './watch-stream.js';

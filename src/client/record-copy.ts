@@ -1,6 +1,8 @@
 // Copies of what a frame holds, so that a caller may keep them: a frame's own bytes belong to the connection.
 
-import type { KeyRecord, NativeEvent } from '../wire/native-messages.js';
+import type { CommandOutput, KeyRecord, NativeEvent } from '../wire/native-messages.js';
+
+type TransactionOutput = Extract<CommandOutput, { readonly type: 'transaction' }>;
 
 export function copyRecord(record: KeyRecord): KeyRecord {
   return {
@@ -20,4 +22,26 @@ export function copyEvent(event: NativeEvent): NativeEvent {
     modRevision: event.modRevision,
     record: event.record === undefined ? undefined : copyRecord(event.record),
   };
+}
+
+export function copyOutput(output: CommandOutput): CommandOutput {
+  if (output.type === 'leaseTimeToLive') return { ...output, keys: output.keys.map((key) => key.slice()) };
+  return output.type === 'transaction' ? copyTransaction(output) : output;
+}
+
+function copyTransaction({ succeeded, outcomes }: TransactionOutput): TransactionOutput {
+  return { type: 'transaction', succeeded, outcomes: outcomes.map(copyOutcome) };
+}
+
+function copyOutcome(outcome: TransactionOutput['outcomes'][number]): TransactionOutput['outcomes'][number] {
+  switch (outcome.type) {
+    case 'put':
+      return { ...outcome, previous: outcome.previous === undefined ? undefined : copyRecord(outcome.previous) };
+    case 'delete':
+      return { ...outcome, previous: outcome.previous.map(copyRecord) };
+    case 'range':
+      return { ...outcome, records: outcome.records.map(copyRecord) };
+    case 'transaction':
+      return copyTransaction(outcome);
+  }
 }

@@ -6,10 +6,11 @@ import type { Revision, ServerId, Zxid } from '../shared/ids.js';
 import type { KeyRecord, NativeFrame, NativeRange, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
 import { utf8Encode } from '../wire/protobuf/utf8.js';
 import type { ClientTransport } from './client-transport.js';
+import { type CommandAnswer, LeaseRequests } from './lease-requests.js';
 import type { Credentials } from './native-connection.js';
 import type { ConnectionEvent } from './peer-rotation.js';
 import type { Command, RequestBody, RequestDone } from './pending-request.js';
-import { copyRecord } from './record-copy.js';
+import { copyOutput, copyRecord } from './record-copy.js';
 import { RequestEngine, type Stream } from './request-engine.js';
 import { StreamLiveness } from './stream-liveness.js';
 import { Watch } from './watch.js';
@@ -109,6 +110,7 @@ export class ZabtreeClient {
   readonly #liveness: StreamLiveness;
   readonly #timeoutMs: number;
   readonly #watches = new Set<WatchStream>();
+  readonly #leases = new LeaseRequests((command, options) => this.#command(command, options));
 
   constructor(options: ClientOptions) {
     if (options.peers.length === 0) throw new StoreError('INVALID_ARGUMENT', 'A client needs at least one peer');
@@ -151,6 +153,11 @@ export class ZabtreeClient {
   /** Versions that a read at `revision` or later does not need may go. */
   compact(revision: number, options: RequestOptions = {}): Promise<WriteResult> {
     return this.#write({ type: 'compact', revision: revisionOf(revision) }, options);
+  }
+
+  /** Leases: granted, revoked, kept alive, asked about. */
+  get leases(): LeaseRequests {
+    return this.#leases;
   }
 
   get(key: BytesLike, options: ReadOptions = {}): Promise<GetResult> {
@@ -298,8 +305,17 @@ export class ZabtreeClient {
     return stream;
   }
 
-  #write(command: Command, options: RequestOptions): Promise<WriteResult> {
-    return this.#ask({ type: 'command', command }, options, ({ revision, zxid }) => ({ revision, zxid }));
+  async #write(command: Command, options: RequestOptions): Promise<WriteResult> {
+    const { revision, zxid } = await this.#command(command, options);
+    return { revision, zxid };
+  }
+
+  #command(command: Command, options: RequestOptions): Promise<CommandAnswer> {
+    return this.#ask({ type: 'command', command }, options, ({ revision, zxid, output }) => ({
+      revision,
+      zxid,
+      output: output === undefined ? undefined : copyOutput(output),
+    }));
   }
 
   /** `pick` takes what is wanted out of a successful answer; undefined: it is not there. */

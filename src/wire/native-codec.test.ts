@@ -102,14 +102,30 @@ const payload = fc.oneof(
   fc.record({ type: fc.constant('broadcast'), payload: bytes }),
 );
 
-const frame = fc.record({
-  id: number,
-  code: fc.constantFrom('OK', ...errorCodes),
-  message: text,
-  zxid: number,
-  revision: number,
-  payload,
-}) as fc.Arbitrary<unknown> as fc.Arbitrary<NativeFrame>;
+const leaseFields = { id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), ttlSeconds: fc.integer() };
+const output = fc.oneof(
+  fc.record({ type: fc.constant('leaseGrant'), ...leaseFields }),
+  fc.record({ type: fc.constant('leaseKeepAlive'), ...leaseFields }),
+  fc.record({
+    type: fc.constant('leaseTimeToLive'),
+    ...leaseFields,
+    grantedSeconds: fc.nat(),
+    keys: fc.array(bytes, { maxLength: 3 }),
+  }),
+);
+
+const frame = fc.record(
+  {
+    id: number,
+    code: fc.constantFrom('OK', ...errorCodes),
+    message: text,
+    zxid: number,
+    revision: number,
+    payload,
+    output,
+  },
+  { requiredKeys: ['id', 'code', 'message', 'zxid', 'revision', 'payload'] },
+) as fc.Arbitrary<unknown> as fc.Arbitrary<NativeFrame>;
 
 function encodeRequest(value: NativeRequest): Uint8Array {
   const writer = new ProtoWriter(16);

@@ -7,8 +7,9 @@ import { resultCodeOf } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
-import { payloadFields, roles } from './native-frame-encoder.js';
+import { outputField, payloadFields, roles } from './native-frame-encoder.js';
 import type { KeyRecord, NativeDigest, NativeEvent, NativeFrame, NativePayload } from './native-messages.js';
+import { readOutput } from './output-codec.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
 import { WireError } from './protobuf/wire-error.js';
 
@@ -20,6 +21,7 @@ export function readFrame(reader: ProtoReader): NativeFrame {
   let zxid = 0;
   let revision = 0;
   let payload: NativePayload = { type: 'none' };
+  let output: NativeFrame['output'];
   for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
     if (field === 1) id = reader.varint();
     else if (field === 2) code = resultCodeOf(reader.varint());
@@ -30,9 +32,14 @@ export function readFrame(reader: ProtoReader): NativeFrame {
       const outer = reader.enterMessage();
       payload = readPayload(reader, field);
       reader.leaveMessage(outer);
+    } else if (field === outputField) {
+      const outer = reader.enterMessage();
+      output = readOutput(reader);
+      reader.leaveMessage(outer);
     } else reader.skip();
   }
-  return { id, code, message, zxid: zxid as Zxid, revision: revision as Revision, payload };
+  const frame = { id, code, message, zxid: zxid as Zxid, revision: revision as Revision, payload };
+  return output === undefined ? frame : { ...frame, output };
 }
 
 function readPayload(reader: ProtoReader, field: number): NativePayload {

@@ -6,6 +6,7 @@ import { resultCodeNumber } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { encodeGenerated } from './generated-codec.js';
 import type { KeyRecord, NativeEvent, NativeFrame, NativePayload, NativeStatus } from './native-messages.js';
+import { writeOutput } from './output-codec.js';
 import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './protobuf/proto-writer.js';
 
 type HotPayload = Extract<NativePayload, { type: 'record' | 'list' | 'watchEvents' | 'watchInitial' }>;
@@ -25,6 +26,8 @@ export const payloadFields = {
   broadcast: 15,
 } as const satisfies Record<Exclude<NativePayload['type'], 'none'>, number>;
 
+export const outputField = 16;
+
 /** zabtree.native.Role by number. */
 export const roles = ['looking', 'follower', 'leader'] as const satisfies readonly NativeStatus['role'][];
 
@@ -35,7 +38,14 @@ export function writeFrameBody(writer: ProtoWriter, frame: NativeFrame): void {
   writer.stringField(3, frame.message);
   writer.varintField(4, frame.zxid);
   writer.varintField(5, frame.revision);
-  const { payload } = frame;
+  writePayloadField(writer, frame.payload);
+  if (frame.output === undefined) return;
+  const mark = writer.beginMessage(outputField);
+  writeOutput(writer, frame.output);
+  writer.endMessage(mark);
+}
+
+function writePayloadField(writer: ProtoWriter, payload: NativePayload): void {
   switch (payload.type) {
     case 'none':
       return;

@@ -4,10 +4,10 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
-import type { CommandEnvelope } from '../tree/command.js';
+import type { CommandEnvelope, CommandOutput } from '../tree/command.js';
 import type { KeyRecord } from '../tree/store.js';
 
-export type { CommandEnvelope, KeyRecord };
+export type { CommandEnvelope, CommandOutput, KeyRecord };
 
 /** Which keys. */
 export type NativeRange =
@@ -132,4 +132,6 @@ export interface NativeFrameHeader {
 
 export interface NativeFrame extends NativeFrameHeader {
   readonly payload: NativePayload;
+  /** Of a write that answers more than that it happened. */
+  readonly output?: CommandOutput;
 }

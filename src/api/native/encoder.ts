@@ -15,14 +15,9 @@ export type Standing = Pick<NativeFrame, 'zxid' | 'revision'>;
 const noPayload: NativePayload = { type: 'none' };
 
 export function resultFrame(id: number, result: CommandResult): NativeFrame {
-  return {
-    id,
-    code: result.code,
-    message: result.message,
-    zxid: result.zxid,
-    revision: result.revision,
-    payload: noPayload,
-  };
+  const { code, message, zxid, revision, output } = result;
+  const frame = { id, code, message, zxid, revision, payload: noPayload };
+  return output === undefined ? frame : { ...frame, output };
 }
 
 export function failureFrame(id: number, error: unknown, standing: Standing): NativeFrame {
