@@ -434,6 +434,42 @@ for (const [name, createFixture] of [
       expect(await digestOf(copy)).toBe(await digestOf(store));
     });
 
+    it('scan() stops for rowsMax, deleted keys counted, and names the key to go on from', async () => {
+      const names = Array.from({ length: 20 }, (_, i) => `k${String(i).padStart(2, '0')}`);
+      await flush(
+        store,
+        batchOf(
+          names.map((name, i) => put(name, 'v', i + 2)),
+          { revision: 21 },
+        ),
+      );
+      const gone = names.filter((_, i) => i % 4 !== 0);
+      await flush(
+        store,
+        batchOf(
+          gone.map((name, i) => deletion(name, i + 22)),
+          { revision: 21 + gone.length },
+        ),
+      );
+      const system = names.map((name) => ({ ...put(name, 's', 1), space: 2 as SpaceId }));
+      await flush(store, batchOf(system, { revision: 21 + gone.length }));
+      for (const [space, at, expected] of [
+        [1, undefined, names.filter((_, i) => i % 4 === 0)],
+        [1, 21 as Revision, names],
+        [2, undefined, names],
+      ] as const) {
+        const seen: string[] = [];
+        let slices = 0;
+        for (let from: Bytes | undefined = bytes(''); from !== undefined; slices++) {
+          const range = { from, to: undefined, at, rowsMax: 3 };
+          from = store.scan(space, range, (record) => seen.push(text(record.key)) > 0);
+        }
+        expect(seen).toEqual(expected);
+        expect(slices).toBeGreaterThan(1);
+      }
+      expect(store.scan(1, { from: bytes(''), to: undefined, at: undefined, rowsMax: 3 }, () => false)).toBeUndefined();
+    });
+
     it('an unfinished image cannot be opened, and damaged or missing chunks are errors', async () => {
       const versions = Array.from({ length: 50 }, (_, i) => put(`key-${i}`, 'value', i + 2));
       await flush(store, batchOf(versions, { revision: 51 }));
