@@ -35,6 +35,8 @@ export interface FilledTree {
   readonly versions: number;
   readonly leases: number;
   readonly users: number;
+  /** Users whose password etcd has hashed: nobody can log in with it here. */
+  readonly foreignPasswords: number;
   readonly accessEnabled: boolean;
 }
 
@@ -63,7 +65,14 @@ export async function fillTree(
   while (await compactSlice(store, facts.compactedRevision, limits.compactVersionsMax));
   await writeLeasedKeys(store, leases, new RowFlusher(store, meta));
   const { accessEnabled, compactedRevision } = facts;
-  return { revision, compactedRevision, versions, leases: leases.size, users: users.length, accessEnabled };
+  const foreignPasswords = users.filter(({ passwordHash }) => isBcrypt(passwordHash)).length;
+  const counts = { versions, leases: leases.size, users: users.length, foreignPasswords };
+  return { revision, compactedRevision, ...counts, accessEnabled };
+}
+
+/** Its text begins with "$2" and the version. */
+function isBcrypt(hash: Bytes): boolean {
+  return hash[0] === 0x24 && hash[1] === 0x32;
 }
 
 /** As if nothing was ever compacted: what was left behind goes when the tree is compacted, by the tree's own rules. */

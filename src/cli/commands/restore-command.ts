@@ -18,9 +18,13 @@ export async function runRestore(
 ): Promise<void> {
   const config = loadNodeConfig({ file: configFile, environment: process.env, flags });
   const restored = await restoreSnapshot({ config, file, skipChecksum });
-  const { revision, compactedRevision, versions, leases, users } = restored;
+  const { revision, compactedRevision, versions, leases, users, foreignPasswords, accessEnabled } = restored;
   note(`"${config.dataDir}" is at revision ${revision}, compacted up to ${compactedRevision}`);
   note(`it has ${versions} versions of keys, ${leases} leases and ${users} users`);
+  if (foreignPasswords > 0) {
+    const consequence = accessEnabled ? ', and access control is on: only a client certificate gets anybody in' : '';
+    note(`${foreignPasswords} of them have a password that etcd has hashed: it cannot be verified here${consequence}`);
+  }
   if (config.members.length > 1) {
     note('restore the other members from the same file, then start all of them: they form a new ensemble');
   }
