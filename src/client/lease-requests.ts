@@ -4,7 +4,7 @@ import { StoreError } from '../shared/errors.js';
 import type { Revision, Zxid } from '../shared/ids.js';
 import type { CommandOutput } from '../wire/native-messages.js';
 import type { Command } from './pending-request.js';
-import type { RequestOptions, WriteResult } from './zabtree-client.js';
+import type { RequestOptions, WriteResult } from './request-options.js';
 
 export interface CommandAnswer {
   readonly revision: Revision;

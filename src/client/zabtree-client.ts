@@ -12,6 +12,7 @@ import type { ConnectionEvent } from './peer-rotation.js';
 import type { Command, RequestBody, RequestDone } from './pending-request.js';
 import { copyOutput, copyRecord } from './record-copy.js';
 import { RequestEngine, type Stream } from './request-engine.js';
+import type { RequestOptions, WriteResult } from './request-options.js';
 import { StreamLiveness } from './stream-liveness.js';
 import { Watch } from './watch.js';
 import { type WatchListener, type WatchSettings, WatchStream } from './watch-stream.js';
@@ -29,12 +30,10 @@ export interface ClientOptions {
   readonly onConnection?: (event: ConnectionEvent) => void;
 }
 
+export type { RequestOptions, WriteResult };
+
 /** Bytes, or text to be encoded as UTF-8. */
 export type BytesLike = Uint8Array | string;
-
-export interface RequestOptions {
-  readonly timeoutMs?: number;
-}
 
 export interface ConditionOptions extends RequestOptions {
   /** Only if the key's mod revision is this; for `set`, 0: only if the key is absent. */
@@ -44,11 +43,6 @@ export interface ConditionOptions extends RequestOptions {
 export interface ReadOptions extends RequestOptions {
   /** Answer from the state of the connected node; default: linearizable. */
   readonly local?: boolean;
-}
-
-export interface WriteResult {
-  readonly revision: Revision;
-  readonly zxid: Zxid;
 }
 
 export interface GetResult {

@@ -4,6 +4,7 @@
 import type { SelectionHandle, SelectionHead, SelectionSink } from '../../service/store-service.js';
 import type { Bytes } from '../../shared/bytes.js';
 import type { StoreError } from '../../shared/errors.js';
+import type { Revision } from '../../shared/ids.js';
 import type { KeyRecord } from '../../tree/store.js';
 import type { RangeSelection } from '../../tree/transaction.js';
 import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
@@ -23,6 +24,7 @@ export class RangeAnswer implements SelectionSink {
   private readonly call: GrpcCall;
   private handle: SelectionHandle | null = null;
   private head: SelectionHead | null = null;
+  private at: Revision | undefined;
   /** What was written and not given to the call yet. */
   private writer = new ProtoWriter(0);
   private inPieces = false;
@@ -34,6 +36,7 @@ export class RangeAnswer implements SelectionSink {
 
   select(selection: RangeSelection, serializable: boolean): void {
     const { context, call } = this;
+    this.at = selection.at;
     const options = readOptions(context, call, { local: serializable });
     this.handle = context.service.select(selection, options, this);
     call.onDrain(() => this.handle?.resume());
@@ -46,7 +49,7 @@ export class RangeAnswer implements SelectionSink {
 
   begin(head: SelectionHead): void {
     this.head = head;
-    const header = this.context.headers.at(head.revision);
+    const header = this.context.headers.ofRange(this.at, head);
     const headerBytes = headerFieldSize(header);
     const wholeBytes = headerBytes + head.bytes + rangeTailSize(head);
     this.inPieces = wholeBytes > wholeBytesMax;

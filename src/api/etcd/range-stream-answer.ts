@@ -3,6 +3,7 @@
 
 import type { SelectionHandle, SelectionHead, SelectionSink } from '../../service/store-service.js';
 import type { StoreError } from '../../shared/errors.js';
+import type { Revision } from '../../shared/ids.js';
 import type { KeyRecord } from '../../tree/store.js';
 import type { RangeSelection } from '../../tree/transaction.js';
 import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
@@ -20,6 +21,7 @@ export class RangeStreamAnswer implements SelectionSink {
   private readonly call: GrpcCall;
   private handle: SelectionHandle | null = null;
   private head: SelectionHead | null = null;
+  private at: Revision | undefined;
 
   constructor(context: EtcdContext, call: GrpcCall) {
     this.context = context;
@@ -28,6 +30,7 @@ export class RangeStreamAnswer implements SelectionSink {
 
   select(selection: RangeSelection, serializable: boolean): void {
     const { context, call } = this;
+    this.at = selection.at;
     this.handle = context.service.select(selection, readOptions(context, call, { local: serializable }), this);
     call.onDrain(() => this.handle?.resume());
     call.onCancelled(() => this.handle?.cancel());
@@ -39,7 +42,7 @@ export class RangeStreamAnswer implements SelectionSink {
 
   begin(head: SelectionHead): void {
     this.head = head;
-    this.send(frameBytes, (writer) => writeHeaderField(writer, this.context.headers.at(head.revision)));
+    this.send(frameBytes, (writer) => writeHeaderField(writer, this.context.headers.ofRange(this.at, head)));
   }
 
   records(page: readonly KeyRecord[]): boolean {

@@ -2,7 +2,7 @@
 // could grow old but what never changes once it is known.
 
 import type { StoreService } from '../../service/store-service.js';
-import type { EnsembleId } from '../../shared/ids.js';
+import type { EnsembleId, Revision } from '../../shared/ids.js';
 import { type HeaderIdentity, headerIdentity, type ResponseHeader } from './codec/response-header.js';
 
 export class ResponseHeaders {
@@ -23,6 +23,11 @@ export class ResponseHeaders {
       this.identity = identity;
     }
     return { identity: this.identity, revision, raftTerm: status.epoch };
+  }
+
+  /** For an answer to a range: as etcd, the newest revision, even where an older one was asked for. */
+  ofRange(at: Revision | undefined, head: { readonly revision: Revision }): ResponseHeader {
+    return at === undefined ? this.at(head.revision) : this.now();
   }
 
   /** For an answer about the state that this node has applied. */

@@ -100,6 +100,8 @@ class DifferentialRun {
       case 'cancelWatch':
         // What is on its way to a watch that is being cancelled may come or not.
         await this.compareWatches(at);
+        // etcd remembers a watch that it cancelled for compaction, and says so again; here it is gone (docs/reference/etcd.md).
+        if (this.logs[0].isCompacted(String(step.id))) return;
         for (const log of this.logs) log.cancel(step.id);
         await this.compareWatches(at);
         return;
@@ -129,7 +131,9 @@ class DifferentialRun {
       this.opened = 0;
     }
     this.opened += 1;
-    for (const log of this.logs) log.create(request);
+    const id = request['watch_id'];
+    const taken = typeof id === 'string' && this.logs[0].isCompacted(id);
+    for (const log of this.logs) log.create(taken ? { ...request, watch_id: '0' } : request);
     await until('the answer to a watch', { timeoutMs: quietMs, everyMs: 1 }, () =>
       this.logs.every((log) => log.answered === this.opened) ? true : undefined,
     );

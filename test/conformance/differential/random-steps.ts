@@ -67,7 +67,12 @@ function put(random: SeededRandom): Plain {
     value: pick(random, values),
     ...maybe(random, 0.25, () => ({ lease: pick(random, leases) })),
     ...maybe(random, 0.3, () => ({ prev_kv: true })),
-    ...maybe(random, odd ? 0.5 : 0, () => ({ ignore_value: true, ...maybe(random, 0.7, () => ({ value: '' })) })),
+    // When the key and the lease are both missing, which of the two is told differs (docs/reference/etcd.md).
+    ...maybe(random, odd ? 0.5 : 0, () => ({
+      ignore_value: true,
+      lease: '0',
+      ...maybe(random, 0.7, () => ({ value: '' })),
+    })),
     ...maybe(random, odd ? 0.5 : 0, () => ({ ignore_lease: true, ...maybe(random, 0.7, () => ({ lease: '0' })) })),
   };
 }
@@ -97,8 +102,9 @@ function range(random: SeededRandom, standing: Standing): Plain {
   return {
     ...selection(random),
     revision: revision(random, standing),
-    ...maybe(random, 0.3, () => ({ limit: random.below(5) })),
-    ...maybe(random, 0.4, () => ({ sort_order: random.below(3), sort_target: random.below(5) })),
+    // Without an order etcd takes the first keys and sorts those; zabtree sorts all (docs/reference/etcd.md).
+    ...(random.chance(0.1) ? { sort_target: random.below(5) } : maybe(random, 0.3, () => ({ limit: random.below(5) }))),
+    ...maybe(random, 0.4, () => ({ sort_order: 1 + random.below(2), sort_target: random.below(5) })),
     ...maybe(random, 0.15, () => ({ keys_only: true })),
     ...maybe(random, 0.1, () => ({ count_only: true })),
     ...maybe(random, 0.1, () => ({ min_mod_revision: some() })),
@@ -112,6 +118,12 @@ function deleteRange(random: SeededRandom): Plain {
   // Mostly one key, else the store is empty most of the time.
   const keys = random.chance(0.7) ? { key: pick(random, ['a', 'a/1', 'a/2', 'b', 'c']) } : selection(random);
   return { ...keys, ...maybe(random, 0.4, () => ({ prev_kv: true })) };
+}
+
+/** etcd overlooks that a range to the last key holds a key that the transaction puts; zabtree refuses it (docs/reference/etcd.md). */
+function deleteInTransaction(random: SeededRandom): Plain {
+  const request = deleteRange(random);
+  return request['range_end'] === '\u0000' ? { ...request, range_end: '' } : request;
 }
 
 function compare(random: SeededRandom, { revision: current }: Standing): Plain {
@@ -142,14 +154,15 @@ function operation(random: SeededRandom, standing: Standing, depth: number): Pla
   const kind = random.below(10);
   if (kind < 4) return { request_put: put(random) };
   if (kind < 7) return { request_range: range(random, standing) };
-  if (kind < 9 || depth >= depthMax) return { request_delete_range: deleteRange(random) };
+  if (kind < 9 || depth >= depthMax) return { request_delete_range: deleteInTransaction(random) };
   return { request_txn: transaction(random, standing, depth + 1) };
 }
 
 function compaction(random: SeededRandom, { revision: current, compacted }: Standing): Plain {
   const kind = random.below(10);
   const span = Math.max(1, current - compacted);
-  const wanted = kind < 7 ? compacted + 1 + random.below(Math.ceil(span / 2)) : kind < 8 ? compacted : current + 5;
+  const wanted =
+    kind < 7 ? compacted + 1 + random.below(Math.ceil(span / 2)) : kind < 8 ? Math.max(1, compacted) : current + 5;
   return { revision: wanted, physical: random.chance(0.5) };
 }
 

@@ -39,6 +39,11 @@ export class WatchLog {
     return this.createdCount;
   }
 
+  /** Whether this watch was cancelled because what it wanted is compacted. */
+  isCompacted(id: string): boolean {
+    return this.told.get(id)?.some((entry) => entry['compact_revision'] !== undefined) ?? false;
+  }
+
   create(request: Plain): void {
     this.stream.write({ create_request: request });
   }
