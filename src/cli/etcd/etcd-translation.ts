@@ -226,16 +226,21 @@ function limitsOf(given: Given): ConfigDocument {
 function requestLimits(bytes: number): ConfigDocument {
   const frame = bytes + envelopeBytes;
   const batch = Math.max(limits.batchBytesMax, frame);
-  const peerFrame = Math.max(limits.peerFrameBytesMax, batch + envelopeBytes);
+  const transaction = Math.max(limits.transactionBytesMax, frame);
+  const answer = Math.max(limits.transactionAnswerBytesMax, frame);
+  const record = batch + transaction + envelopeBytes;
+  const peerFrame = Math.max(limits.peerFrameBytesMax, record, answer + envelopeBytes);
   return {
     ValueBytesMax: bytes,
+    TransactionBytesMax: transaction,
+    TransactionAnswerBytesMax: answer,
     RequestFrameBytesMax: Math.max(limits.requestFrameBytesMax, frame),
     BatchBytesMax: batch,
     PeerFrameBytesMax: peerFrame,
     PeerQueueBytesMax: Math.max(limits.peerQueueBytesMax, peerFrame),
     ClientQueueBytesMax: Math.max(limits.clientQueueBytesMax, frame),
     ClientArrivalBytesTotalMax: Math.max(limits.clientArrivalBytesTotalMax, frame + envelopeBytes),
-    LogSegmentBytes: Math.max(limits.logSegmentBytes, batch + envelopeBytes),
+    LogSegmentBytes: Math.max(limits.logSegmentBytes, record),
   };
 }
 
