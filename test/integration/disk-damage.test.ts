@@ -15,7 +15,12 @@ const damagedExit = 6;
 /** Short waits for a lost disk, and segments that a small load fills. */
 const settings = {
   Timing: { SyncLimitMs: 600 },
-  Limits: { ValueBytesMax: 16_384, BatchBytesMax: 32_768, LogSegmentBytes: 65_536 },
+  Limits: {
+    ValueBytesMax: 16_384,
+    TransactionBytesMax: 24_576,
+    BatchBytesMax: 32_768,
+    LogSegmentBytes: 65_536,
+  },
 };
 
 function startAlone(node: LocalNode): Promise<RunResult> {

@@ -9,6 +9,7 @@ import { withEnsemble } from '../harness/test-ensemble.js';
 const shortLog = {
   Limits: {
     ValueBytesMax: 65_536,
+    TransactionBytesMax: 262_144,
     BatchBytesMax: 262_144,
     LogSegmentBytes: 1_048_576,
     LogRetainBytesMax: 2_097_152,

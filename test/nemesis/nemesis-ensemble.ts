@@ -18,6 +18,7 @@ import type { SmallDisk } from './small-disk.js';
 const settings = {
   Limits: {
     ValueBytesMax: 65_536,
+    TransactionBytesMax: 262_144,
     BatchBytesMax: 262_144,
     LogSegmentBytes: 1_048_576,
     LogRetainBytesMax: 2_097_152,
