@@ -34,6 +34,8 @@ export const limits = {
   overlayFlushVersions: 20_000,
   historyRowsMax: 20_000,
   compactVersionsMax: 8_192,
+  /** Commands that a follower has forwarded to the leader and that are not answered, bytes; more wait. */
+  forwardedBytesMax: 16 * 2 ** 20,
   /** Unsent bytes on one peer link before the peer is dropped, and on one client connection before reading stops. */
   peerQueueBytesMax: 64 * 2 ** 20,
   clientQueueBytesMax: 2 * 2 ** 20,

@@ -98,4 +98,51 @@ describe('Forwarder', () => {
       [3, 4],
     ]);
   });
+
+  it('keeps commands back while many bytes are not answered, and tells those whose deadline passes meanwhile', () => {
+    const sent: BulkMessage[] = [];
+    const tasks: (() => void)[] = [];
+    const answers: string[] = [];
+    let nowMs = 0;
+    const forwarder = new Forwarder(
+      {
+        sendToLeader: (message) => void sent.push(message),
+        whenApplied: (result, request) => request.done(result),
+        nowMs: () => nowMs,
+        defer: (task) => void tasks.push(task),
+      },
+      { ...limits, forwardedBytesMax: 2_000, batchBytesMax: 1_000 },
+    );
+    const turn = (): void => {
+      for (const task of tasks.splice(0)) task();
+    };
+    for (const deadlineMs of [100, 100, 100, 50, 100, 100]) {
+      const command = { type: 'set', key: new Uint8Array(1), value: new Uint8Array(1_000) } as const;
+      const done = ({ code, message }: CommandResult): void => void answers.push(`${code} ${message}`);
+      forwarder.submit({ envelope: { command }, deadlineMs, done, answered: false });
+    }
+    turn();
+    expect(framesOf(sent)).toEqual([[1], [2]]);
+    turn();
+    expect(framesOf(sent)).toEqual([[1], [2]]);
+    forwarder.results([{ id: 1, result: resultOf(1) }]);
+    turn();
+    expect(framesOf(sent)).toEqual([[1], [2], [3]]);
+    nowMs = 60;
+    forwarder.expire(nowMs);
+    turn();
+    expect(answers).toEqual(['OK ', 'OVERLOADED not forwarded to the leader within the deadline']);
+    nowMs = 100;
+    // What was forwarded may happen yet; what was not will not.
+    forwarder.expire(nowMs);
+    turn();
+    expect(answers.slice(2).map((text) => text.slice(0, 10))).toEqual([
+      'TIMEOUT th',
+      'TIMEOUT th',
+      'OVERLOADED',
+      'OVERLOADED',
+    ]);
+    expect(framesOf(sent)).toEqual([[1], [2], [3]]);
+    expect(forwarder.unanswered).toBe(0);
+  });
 });

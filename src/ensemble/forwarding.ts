@@ -24,6 +24,8 @@ export class Forwarder {
   private readonly host: ForwarderHost;
   private readonly limits: Limits;
   private outstanding = new Map<number, PendingRequest>();
+  /** Of the commands that the leader has not answered. */
+  private outstandingBytes = 0;
   private queue = new Fifo<PendingRequest>();
   private nextId = 1;
   private scheduled = false;
@@ -50,24 +52,24 @@ export class Forwarder {
       return;
     }
     this.queue.push(request);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    this.host.defer(this.sendTask);
+    this.schedule();
   }
 
   results(items: readonly { readonly id: number; readonly result: CommandResult }[]): void {
     for (const { id, result } of items) {
       const request = this.outstanding.get(id);
       if (request === undefined) continue;
-      this.outstanding.delete(id);
+      this.forget(id, request);
       this.host.whenApplied(result, request);
     }
+    this.schedule();
   }
 
   /** The connection to the leader is gone or leads to someone else now. */
   leaderLost(): void {
     const { outstanding, queue } = this;
     this.outstanding = new Map();
+    this.outstandingBytes = 0;
     this.queue = new Fifo();
     for (const request of outstanding.values()) {
       answer(request, failure('OUTCOME_UNKNOWN', 'the leader was lost after the write was forwarded to it'));
@@ -79,23 +81,47 @@ export class Forwarder {
   expire(nowMs: number): void {
     for (const [id, request] of this.outstanding) {
       if (request.deadlineMs > nowMs) continue;
-      this.outstanding.delete(id);
+      this.forget(id, request);
       answer(
         request,
         failure('TIMEOUT', 'the leader has not answered within the deadline; the write may still happen'),
       );
     }
+    if (this.queue.length === 0) return;
+    const kept = new Fifo<PendingRequest>();
+    for (const request of this.queue) {
+      if (request.deadlineMs > nowMs) kept.push(request);
+      else answer(request, failure('OVERLOADED', 'not forwarded to the leader within the deadline'));
+    }
+    this.queue = kept;
+    this.schedule();
   }
 
+  private forget(id: number, { envelope }: PendingRequest): void {
+    this.outstanding.delete(id);
+    this.outstandingBytes -= commandBytes(envelope);
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.queue.length === 0) return;
+    this.scheduled = true;
+    this.host.defer(this.sendTask);
+  }
+
+  /** Past the bound the rest waits for results: a link that holds too much is dropped, with all that is under way on it. */
   private send(): void {
     const nowMs = this.host.nowMs();
     let items: { id: number; timeoutMs: number; envelope: CommandEnvelope }[] = [];
     let bytes = 0;
-    for (let request = this.queue.shift(); request !== undefined; request = this.queue.shift()) {
+    while (this.outstandingBytes < this.limits.forwardedBytesMax) {
+      const request = this.queue.shift();
+      if (request === undefined) break;
       const id = this.nextId++;
+      const size = commandBytes(request.envelope);
       this.outstanding.set(id, request);
+      this.outstandingBytes += size;
       items.push({ id, timeoutMs: Math.max(1, Math.ceil(request.deadlineMs - nowMs)), envelope: request.envelope });
-      bytes += commandBytes(request.envelope);
+      bytes += size;
       if (items.length < itemsMax && bytes < this.limits.batchBytesMax) continue;
       this.host.sendToLeader({ type: 'forward', items });
       items = [];
