@@ -1,6 +1,7 @@
 // Every mutation of the gate, one for each known failure; `source` says whose. All of them can be brought back somewhere:
 // where zabtree has no place for the original (decimal ids, an epoch file in the clear), in the leaf that rules it out.
 
+import { logNeverTrimmed } from './bounds/log-never-trimmed.js';
 import { appliedBeforeDurable } from './broadcast/applied-before-durable.js';
 import { commitBelowQuorum } from './broadcast/commit-below-quorum.js';
 import { missedCommit } from './broadcast/gometa-missed-commit.js';
@@ -14,6 +15,7 @@ import { establishedWithoutQuorum } from './election/established-without-quorum.
 import { decimalZxids } from './election/gometa-decimal-zxids.js';
 import { tailSkipped } from './election/gometa-tail-skipped.js';
 import { promisesNotAwaited } from './election/promises-not-awaited.js';
+import { disruptiveRejoiner } from './election/raft-disruptive-rejoiner.js';
 import { logQueueNotDrained } from './election/zk-4712-log-queue-not-drained.js';
 import { checkpointNotTakenBack } from './leases/checkpoint-not-taken-back.js';
 import { keepAliveNotConfirmed } from './leases/keep-alive-not-confirmed.js';
@@ -42,6 +44,8 @@ import { holeCopied } from './synchronization/zk-4925-hole-copied.js';
 import { flushLosesKey } from './tree/flush-loses-key.js';
 import { applyNotAtomic } from './tree/gometa-apply-not-atomic.js';
 import { memoryAheadOfLog } from './tree/zk-2845-memory-ahead-of-log.js';
+import { compactedEventsSkipped } from './watches/etcd-17529-compacted-events-skipped.js';
+import { watchKeptOverSnapshot } from './watches/watch-kept-over-snapshot.js';
 
 export const catalogue: readonly Mutation[] = [
   appliedBeforeDurable,
@@ -54,6 +58,7 @@ export const catalogue: readonly Mutation[] = [
   tailSkipped,
   promisesNotAwaited,
   logQueueNotDrained,
+  disruptiveRejoiner,
   blankNodeCounted,
   malformedDatagram,
   counterRollover,
@@ -68,6 +73,8 @@ export const catalogue: readonly Mutation[] = [
   keepAliveNotConfirmed,
   checkpointNotTakenBack,
   keysOutliveLease,
+  compactedEventsSkipped,
+  watchKeptOverSnapshot,
   divergentTail,
   snapshotOverLongerLog,
   truncationByLeaderDisk,
@@ -80,6 +87,7 @@ export const catalogue: readonly Mutation[] = [
   flushLosesKey,
   applyNotAtomic,
   memoryAheadOfLog,
+  logNeverTrimmed,
   interruptedTruncation,
   staleRecordsBehindTruncation,
   epochFileInPlace,
