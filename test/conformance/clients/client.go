@@ -49,8 +49,8 @@ func main() {
 	fmt.Println("empty", err)
 
 	txn, err := client.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision("go/none"), "=", 0), clientv3.Compare(clientv3.Value("go/b"), "=", "v-go/b")).
-		Then(clientv3.OpPut("go/none", "2"), clientv3.OpTxn(nil, []clientv3.Op{clientv3.OpGet("go/none"), clientv3.OpDelete("go/c", clientv3.WithPrevKV())}, nil)).
+		If(clientv3.Compare(clientv3.CreateRevision("go/bb"), "=", 0), clientv3.Compare(clientv3.Value("go/b"), "=", "v-go/b")).
+		Then(clientv3.OpPut("go/bb", "2"), clientv3.OpTxn(nil, []clientv3.Op{clientv3.OpGet("go/bb"), clientv3.OpDelete("go/c", clientv3.WithPrevKV())}, nil)).
 		Else(clientv3.OpGet("go/b")).
 		Commit()
 	check(err)

@@ -67,13 +67,13 @@ describe('clients that others wrote', () => {
   if (!hasGo) process.stderr.write('skipped: etcd, golang-go or golang-etcd-server-dev not installed\n');
 
   it.skipIf(!hasPython)('python3-etcd3 sees the same on etcd and on zabtree', async () => {
-    await seesTheSame(await pythonClient(), 25);
+    await seesTheSame(await pythonClient(), 20);
   });
 
   it.skipIf(!hasGo)(
     'the Go client sees the same on etcd and on zabtree',
     async () => {
-      await seesTheSame(await goClient(), 30);
+      await seesTheSame(await goClient(), 25);
     },
     600_000,
   );
