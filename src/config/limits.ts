@@ -34,7 +34,7 @@ export const limits = {
   overlayFlushVersions: 20_000,
   historyRowsMax: 20_000,
   compactVersionsMax: 8_192,
-  /** Commands that a follower has forwarded to the leader and that are not answered, bytes; more wait. */
+  /** Commands that a follower forwarded to the leader and that are not answered, and answers to it that are unsent; more wait. */
   forwardedBytesMax: 16 * 2 ** 20,
   /** Unsent bytes on one peer link before the peer is dropped, and on one client connection before reading stops. */
   peerQueueBytesMax: 64 * 2 ** 20,

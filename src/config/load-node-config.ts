@@ -242,6 +242,7 @@ function limitProblemsOf(limits: Limits): string[] {
   atLeast('peerFrameBytesMax', batch, 'one batch with a transaction');
   atLeast('peerFrameBytesMax', limits.transactionAnswerBytesMax + envelopeBytes, 'the answer to one transaction');
   atLeast('peerQueueBytesMax', limits.peerFrameBytesMax, 'one frame');
+  atLeast('forwardedBytesMax', limits.peerQueueLowBytes, 'or nobody would be told that there is room again');
   atLeast('clientQueueBytesMax', limits.requestFrameBytesMax, 'one frame');
   atLeast('clientArrivalBytesTotalMax', limits.requestFrameBytesMax + envelopeBytes, 'one frame');
   atLeast('clientArrivalBytesTotalMax', limits.httpBodyBytesMax, 'one body');

@@ -7,11 +7,12 @@ import type { BulkMessage } from '../wire/bulk-messages.js';
 import type { Broadcasts } from './broadcasts.js';
 import type { CheckpointReport, CheckpointReports } from './checkpoint-reports.js';
 import { type Forwarder, ForwardResults } from './forwarding.js';
+import { HeldWrites } from './held-writes.js';
 import type { LeaderRequests } from './leader-requests.js';
 import type { PeerLinks } from './peer-links.js';
 import type { Scheduler } from './ports.js';
 import type { ReadPoints } from './read-points.js';
-import { failure } from './request.js';
+import { failure, type PendingRequest } from './request.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotRequests } from './snapshot-requests.js';
 import type { SnapshotSender } from './snapshot-sender.js';
@@ -33,6 +34,8 @@ export interface BulkDeskParts {
   /** True while this node leads and may answer. */
   leads(): boolean;
   appliedZxid(): Zxid;
+  /** Unsent bytes on a connection past which the writes that came over it wait. */
+  readonly answersUnsentBytesMax: number;
   /** How long a read point that another node asked for may take. */
   readonly readPointTimeoutMs: number;
 }
@@ -40,6 +43,7 @@ export interface BulkDeskParts {
 export class BulkDesk {
   private readonly parts: BulkDeskParts;
   private readonly forwardResults = new Map<number, ForwardResults>();
+  private readonly heldWrites = new Map<number, HeldWrites>();
   private readonly snapshots: SnapshotRequests;
 
   constructor(parts: BulkDeskParts) {
@@ -48,20 +52,28 @@ export class BulkDesk {
   }
 
   opened(peer: ServerId, link: number): void {
-    const { links, scheduler, snapshotReceiver } = this.parts;
+    const { links, scheduler, snapshotReceiver, leaderRequests, answersUnsentBytesMax } = this.parts;
     const send = (message: BulkMessage): void => links.sendOnBulk(link, message);
     this.forwardResults.set(link, new ForwardResults(send, (task) => scheduler.defer(task)));
+    const hasRoom = (): boolean => links.queuedBytes(link) <= answersUnsentBytesMax;
+    this.heldWrites.set(link, new HeldWrites({ hasRoom, resubmit: (request) => leaderRequests.resubmit(request) }));
     snapshotReceiver.bulkOpened(peer);
+  }
+
+  drained(link: number): void {
+    this.heldWrites.get(link)?.drained(this.parts.scheduler.nowMs());
   }
 
   closed(peer: ServerId, link: number): void {
     this.forwardResults.delete(link);
+    this.heldWrites.delete(link);
     this.snapshots.closed(peer, link);
     this.parts.snapshotReceiver.bulkClosed(peer);
   }
 
   leadershipLost(): void {
     this.snapshots.leadershipLost();
+    for (const held of this.heldWrites.values()) held.leadershipLost();
   }
 
   /** The core wants a snapshot sent; the transfer begins when the follower has asked for it, in whichever order. */
@@ -140,13 +152,15 @@ export class BulkDesk {
   private forwarded(link: number, items: Extract<BulkMessage, { readonly type: 'forward' }>['items']): void {
     const results = this.forwardResults.get(link);
     if (results === undefined) return;
+    const held = this.heldWrites.get(link);
+    const takenBack = (request: PendingRequest): boolean => held?.take(request) === true;
     const leads = this.parts.leads();
     const nowMs = this.parts.scheduler.nowMs();
     for (const { id, timeoutMs, envelope } of items) {
       if (!leads) results.add(id, failure('NO_QUORUM', 'the node that the write was forwarded to does not lead'));
       else {
         const done = (result: CommandResult): void => results.add(id, result);
-        this.parts.leaderRequests.submit({ envelope, deadlineMs: nowMs + timeoutMs, done, answered: false });
+        this.parts.leaderRequests.submit({ envelope, deadlineMs: nowMs + timeoutMs, done, takenBack, answered: false });
       }
     }
   }

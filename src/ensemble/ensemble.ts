@@ -289,6 +289,7 @@ export class Ensemble implements EnsembleNode {
           this.readPoints.restart();
           this.writes.retry();
         },
+        bulkDrained: (link) => this.desk.drained(link),
         bulkClosed: (peer, link) => {
           this.desk.closed(peer, link);
           if (peer === this.standing.leader) this.leaderLost();
@@ -368,6 +369,7 @@ export class Ensemble implements EnsembleNode {
       links: this.links,
       leaderRequests: this.leaderRequests,
       forwarder: this.forwarder,
+      answersUnsentBytesMax: config.limits.forwardedBytesMax,
       readPoints: this.readPoints,
       snapshotSender,
       snapshotReceiver: this.snapshotReceiver,

@@ -10,7 +10,7 @@ import { Tree } from '../tree/tree.js';
 import { decodeBatch } from '../wire/batch-codec.js';
 import type { Batch } from '../zab/messages.js';
 import { LeaderRequests } from './leader-requests.js';
-import { failure } from './request.js';
+import { failure, type PendingRequest } from './request.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const set = (key: string, value = 'v'): Command => ({ type: 'set', key: bytes(key), value: bytes(value) });
@@ -115,6 +115,33 @@ describe('LeaderRequests', () => {
   beforeEach(() => {
     leader = new Leader();
     results = [];
+  });
+
+  test('does not execute what is taken back, and executes it when it is submitted again', () => {
+    const codes: string[] = [];
+    let room = false;
+    const kept: PendingRequest[] = [];
+    const requestOf = (name: string): PendingRequest => ({
+      envelope: { command: set(name) },
+      deadlineMs: 1_000,
+      done: ({ code }) => void codes.push(`${name} ${code}`),
+      takenBack: (request) => {
+        if (!room) kept.push(request);
+        return !room;
+      },
+      answered: false,
+    });
+    leader.requests.submit(requestOf('a'));
+    submit('b', set('b'));
+    leader.turn();
+    expect(leader.proposed.map(({ first, last }) => last - first + 1)).toEqual([1]);
+    leader.commit();
+    expect(codes).toEqual([]);
+    room = true;
+    for (const request of kept) leader.requests.resubmit(request);
+    leader.turn();
+    leader.commit();
+    expect(codes).toEqual(['a OK']);
   });
 
   test('what arrives in one turn becomes one batch, answered in order when it commits', () => {

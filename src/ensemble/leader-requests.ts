@@ -77,6 +77,12 @@ export class LeaderRequests {
     this.schedule();
   }
 
+  /** One that was taken back before it was executed. */
+  resubmit(request: PendingRequest): void {
+    this.queue.push(request);
+    this.schedule();
+  }
+
   /** Something that held commands back may have gone: a commit, a flush, a new role. */
   schedule(): void {
     if (this.scheduled || this.queue.length === 0) return;
@@ -178,7 +184,7 @@ export class LeaderRequests {
       if (entries.length > 0 && bytes + size > this.limits.batchBytesMax) break;
       this.queue.shift();
       // Its deadline passed while it waited, and it was told so: executing it now would break that word.
-      if (request.answered) continue;
+      if (request.answered || request.takenBack?.(request) === true) continue;
       const execution = tree.execute(request.envelope, next as Zxid);
       if (execution.type === 'staged') {
         entries.push(execution.entry);

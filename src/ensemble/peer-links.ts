@@ -17,6 +17,8 @@ export interface PeerLinksHost {
   quorumMessage(peer: ServerId, link: number, message: PeerMessage): void;
   bulkOpened(peer: ServerId, link: number): void;
   bulkClosed(peer: ServerId, link: number): void;
+  /** Its unsent bytes have fallen to the low-water mark after they were above it. */
+  bulkDrained(link: number): void;
   bulkMessage(peer: ServerId, link: number, message: BulkMessage): void;
   log(): CommitLog;
   /** Starts a snapshot for the follower as soon as it asks for it on its bulk link. */
@@ -69,7 +71,7 @@ export class PeerLinks {
       failed: (peer, channel, reason) => this.failed(peer, channel, reason),
       received: (link, frame) => this.received(link, frame),
       closed: (link, reason) => this.closed(link, reason),
-      drained: (link) => this.connections.get(link)?.follower?.drained(),
+      drained: (link) => this.drained(link),
     });
   }
 
@@ -182,6 +184,11 @@ export class PeerLinks {
     if (this.network.queuedBytes(link) > this.queueBytesMax) this.abandonLater(link);
   }
 
+  /** Unsent bytes. */
+  queuedBytes(link: number): number {
+    return this.network.queuedBytes(link);
+  }
+
   sendToAllBulk(message: BulkMessage, except: ServerId | null): void {
     for (const [peer, link] of this.bulkByPeer) if (peer !== except) this.sendOnBulk(link, message);
   }
@@ -218,6 +225,12 @@ export class PeerLinks {
       this.network.connect(peer, 'bulk');
     }
     this.host.quorumOpened(peer, link, outgoing);
+  }
+
+  private drained(link: number): void {
+    const connection = this.connections.get(link);
+    if (connection?.channel === 'bulk') this.host.bulkDrained(link);
+    else connection?.follower?.drained();
   }
 
   private followerLink(link: number, peer: ServerId): FollowerLink {

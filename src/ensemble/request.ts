@@ -26,6 +26,11 @@ export interface PendingRequest {
   /** Scheduler time. */
   readonly deadlineMs: number;
   readonly done: (result: CommandResult) => void;
+  /**
+   * Asked right before it is executed: true when it was taken back, because its answer has no room now; whoever took it
+   * submits it again.
+   */
+  readonly takenBack?: (request: PendingRequest) => boolean;
   /** Where this node counts the requests of its own clients. */
   readonly counts?: RequestCounts;
   /** Set with the one answer; later outcomes of the same request are dropped. */
