@@ -6,6 +6,10 @@ export class JsonError extends Error {
   override readonly name = 'JsonError';
 }
 
+/** A message may nest 256 deep, and each may stand in a list. Of more the whole would take long, only to be refused. */
+const depthMax = 600;
+/** Brackets, commas, colons, names and values of a body: many times what the largest transaction has. */
+const tokensMax = 300_000;
 /** Digits that a number may have and still be exact. */
 const exactDigits = 15;
 const space = /\s*/y;
@@ -28,11 +32,14 @@ export function jsonValues(text: string, most: number): unknown[] {
 function valueAt(text: string, from: number): { readonly source: string; readonly end: number } {
   let source = '';
   let depth = 0;
+  let tokens = 0;
   let at = from;
   do {
     const token = tokenAt(text, at);
     if (token === '{' || token === '[') depth++;
     else if (token === '}' || token === ']') depth--;
+    if (depth > depthMax) throw new JsonError('the message nests too deep');
+    if (++tokens > tokensMax) throw new JsonError('the message has too many parts');
     source += isLongInteger(token) ? `"${token}"` : token;
     at = skipSpace(text, at + token.length);
     if (depth > 0 && at >= text.length) throw new JsonError('unexpected EOF');

@@ -107,6 +107,14 @@ describe('jsonValues()', () => {
     expect(jsonValues('  ', 1)).toEqual([]);
   });
 
+  it('refuses what nests deeper or has more parts than any message, before the rest of it is looked at', () => {
+    // What follows is no JSON, which is never found out.
+    expect(() => jsonValues(`${'['.repeat(601)}?`, 1)).toThrow('nests too deep');
+    expect(() => jsonValues(`[${'{},'.repeat(100_000)}?`, 1)).toThrow('too many parts');
+    expect(jsonValues(`${'['.repeat(600)}${']'.repeat(600)}`, 1)).toHaveLength(1);
+    expect(jsonValues(`[${'{},'.repeat(90_000)}{}]`, 1)).toHaveLength(1);
+  });
+
   it('throws JsonError for what is no JSON', () => {
     for (const text of ['{', '{"a', '{"a":}', '}', 'nul', '{]', '"\\', '{"a":1,}', '-', '{"a" 1}', '\u0000']) {
       expect(() => jsonValues(text, 1), text).toThrow(JsonError);
