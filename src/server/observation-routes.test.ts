@@ -6,10 +6,12 @@ import { until } from '../../test/support/until.js';
 import type { HttpRequest, HttpResponse, HttpRoute } from '../api/http-handler.js';
 import { limits } from '../config/limits.js';
 import { createLog } from '../observability/log.js';
+import { type AccessRequest, anonymous } from '../service/access-service.js';
 import { createStoreService } from '../service/service.js';
 import type { StoreService } from '../service/store-service.js';
 import { DurationHistogram } from '../shared/duration-histogram.js';
 import { newPeerCounters } from '../transport/transport-counters.js';
+import type { CommandResult } from '../tree/command.js';
 import { observationRoutes } from './observation-routes.js';
 
 let node: SingleNode;
@@ -97,6 +99,17 @@ describe('observationRoutes()', () => {
     await expect(get('/readyz/serializable_read')).resolves.toEqual({ status: 200, body: 'ok\n' });
     expect(await get('/readyz/toString')).toBeUndefined();
     expect(await get('/livezz')).toBeUndefined();
+  });
+
+  it('probes need no user where access control is on', async () => {
+    const change = (request: AccessRequest): Promise<CommandResult> =>
+      new Promise((resolve) => service.access.change(request, anonymous, 0, resolve));
+    await change({ type: 'userAdd', user: 'root', password: 'secret', noPassword: false });
+    await change({ type: 'userGrantRole', user: 'root', role: 'root' });
+    expect((await change({ type: 'enable' })).code).toBe('OK');
+    expect(await get('/livez')).toEqual({ status: 200, body: 'ok\n' });
+    expect(await get('/readyz')).toEqual({ status: 200, body: 'ok\n' });
+    expect((await get('/health'))?.status).toBe(200);
   });
 
   it('/readyz says of corruption', async () => {

@@ -23,7 +23,7 @@ export function newProbeCounts(): ProbeCounts {
 type Check = (service: StoreService, done: (failure: string | null) => void) => void;
 
 const localRead: Check = (service, done) => {
-  service.range({ ...anything, limit: 1 }, { ...asked, local: true }, (error) => done(error?.message ?? null));
+  service.range({ ...anything, limit: 1 }, { ...asked, local: true }, (error) => done(reasonOf(error)));
 };
 const linearizableRead: Check = (service, done) => service.barrier(probeTimeoutMs, (error) => done(reasonOf(error)));
 const noCorruption: Check = (service, done) =>
@@ -132,8 +132,11 @@ function countCheck({ checks }: ProbeCounts, name: string, passed: boolean): voi
   else count.failed += 1;
 }
 
+/** What a read without a name is told where access control is on. It is judged once the state could be read. */
+const refusedAfterReading: ReadonlySet<string> = new Set(['USER_NAME_EMPTY', 'UNAUTHENTICATED', 'PERMISSION_DENIED']);
+
 function reasonOf(error: StoreError | null): string | null {
-  if (error === null) return null;
+  if (error === null || refusedAfterReading.has(error.code)) return null;
   return error.code === 'TIMEOUT' ? 'context deadline exceeded' : error.message;
 }
 
