@@ -130,7 +130,7 @@ function decodeKeyValue(value: Bytes): KeyRecord {
       else if (field === 3) record.modRevision = reader.varint() as Revision;
       else if (field === 4) record.version = reader.varint();
       else if (field === 5) record.value = reader.bytesView();
-      else if (field === 6) record.lease = reader.bigint();
+      else if (field === 6) record.lease = BigInt.asIntN(64, reader.bigint());
       else reader.skip();
     }
     return record;
@@ -158,7 +158,7 @@ export function decodeLease(value: Bytes): SnapshotLease {
     let ttlSeconds = 0;
     let remainingSeconds = 0;
     for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
-      if (field === 1) id = reader.bigint();
+      if (field === 1) id = BigInt.asIntN(64, reader.bigint());
       else if (field === 2) ttlSeconds = reader.varint();
       else if (field === 3) remainingSeconds = reader.varint();
       else reader.skip();

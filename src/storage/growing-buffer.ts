@@ -1,5 +1,5 @@
 // Builds a byte string whose length is not known beforehand: one buffer that doubles. Numbers are unsigned safe integers
-// as varints (7 bits a byte, low first). ByteCursor reads the same back and never past the end.
+// as varints (7 bits a byte, low first), ids signed 64-bit ones. ByteCursor reads the same back and never past the end.
 
 import type { Bytes } from '../shared/bytes.js';
 
@@ -38,14 +38,14 @@ export class GrowingBuffer {
     this.used = writeVarint(this.buffer, this.used, value);
   }
 
-  /** An unsigned 64-bit number. */
+  /** A signed 64-bit number as its bits: what is below 0 takes 10 bytes. */
   varint64(value: bigint): void {
     if (value === 0n) {
       this.byte(0);
       return;
     }
     this.reserve(10);
-    let rest = value;
+    let rest = BigInt.asUintN(64, value);
     while (rest > 0x7fn) {
       this.buffer[this.used++] = Number(rest & 0x7fn) | 0x80;
       rest >>= 7n;
@@ -188,7 +188,7 @@ export class ByteCursor {
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const next = this.byte();
       value |= BigInt(next & 0x7f) << shift;
-      if (next < 0x80) return BigInt.asUintN(64, value);
+      if (next < 0x80) return BigInt.asIntN(64, value);
     }
     throw new RangeError('A number is too long');
   }

@@ -233,6 +233,22 @@ describe('LmdbTreeStore', () => {
     await tables.root.close();
   });
 
+  it('finds every lease id of 64 bits again after it was opened anew', async () => {
+    const ids = [1n, 2n ** 53n, 2n ** 63n - 1n, -1n, -5n, -(2n ** 63n)];
+    const store = new LmdbTreeStoreOpener().open(directory);
+    for (const [index, lease] of ids.entries())
+      await flushKeys(store, [`key${lease}`], 'x', { revision: index + 2, lease });
+    await close(store);
+    const reopened = new LmdbTreeStoreOpener().open(directory);
+    for (const [index, lease] of ids.entries()) {
+      const key = Buffer.from(`key${lease}`);
+      // As the newest version, from its head; and as a version of its revision.
+      expect(reopened.get(1, key, undefined)?.lease, `newest of ${lease}`).toBe(lease);
+      expect(reopened.get(1, key, (index + 2) as Revision)?.lease, `version of ${lease}`).toBe(lease);
+    }
+    await close(reopened);
+  });
+
   it('open() refuses a tree of a newer format', async () => {
     const store = new LmdbTreeStoreOpener().open(directory);
     await close(store);
@@ -248,13 +264,18 @@ describe('LmdbTreeStore', () => {
 
 /** Puts "key" at a revision. */
 function flushOne(store: LmdbTreeStore, revision: number, value: string): Promise<void> {
-  return flushKeys(store, ['key'], value, revision);
+  return flushKeys(store, ['key'], value, { revision });
 }
 
 /** Puts these keys at one revision. */
-function flushKeys(store: LmdbTreeStore, names: readonly string[], value: string, revision = 2): Promise<void> {
+function flushKeys(
+  store: LmdbTreeStore,
+  names: readonly string[],
+  value: string,
+  { revision = 2, lease = 0n }: { readonly revision?: number; readonly lease?: bigint } = {},
+): Promise<void> {
   const modRevision = revision as Revision;
-  const fields = { value: Buffer.from(value), createRevision: modRevision, modRevision, version: 1, lease: 0n };
+  const fields = { value: Buffer.from(value), createRevision: modRevision, modRevision, version: 1, lease };
   const versions = names.map((name) => {
     const key = Buffer.from(name);
     return { space: 1, key, modRevision, record: { key, ...fields } } as const;
