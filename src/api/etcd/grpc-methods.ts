@@ -76,15 +76,25 @@ export function readOptions(context: EtcdContext, call: GrpcCall, { local }: { r
   return actor === undefined ? options : { ...options, actor };
 }
 
-/**
- * Gives the command to the store in the caller's name. A failure ends the call, a success is answered by what `encode`
- * makes of the result; what that throws ends the call as well, since nobody above is left to see it.
- */
+/** Gives the command to the store in the caller's name; a success is answered by what `encode` makes of the result. */
 export function submit(
   context: EtcdContext,
   call: GrpcCall,
   command: Command,
   encode: (result: CommandResult) => Bytes,
+): void {
+  carryOut(context, call, command, (result) => answer(call, encode(result)));
+}
+
+/**
+ * Gives the command to the store in the caller's name. A failure ends the call; what `then` throws ends it as well, since
+ * nobody above is left to see it.
+ */
+export function carryOut(
+  context: EtcdContext,
+  call: GrpcCall,
+  command: Command,
+  then: (result: CommandResult) => void,
 ): void {
   context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) => {
     if (call.over) return;
@@ -92,14 +102,20 @@ export function submit(
       failWithCode(call, result.code);
       return;
     }
-    let response: Bytes;
     try {
-      response = encode(result);
+      then(result);
     } catch (error) {
       failCall(context, call, error);
-      return;
     }
-    answer(call, response);
+  });
+}
+
+/** Answers once this node's store has removed what compaction made superfluous. */
+export function afterReclaim(context: EtcdContext, call: GrpcCall, response: Bytes): void {
+  context.service.reclaim((error) => {
+    if (call.over) return;
+    if (error === null) answer(call, response);
+    else failCall(context, call, error);
   });
 }
 

@@ -20,7 +20,7 @@ import type { EtcdContext } from '../context.js';
 import { type EtcdFailure, etcdFailures } from '../errors.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
-import { type MethodEntries, outputOf, submit, unary } from '../grpc-methods.js';
+import { afterReclaim, answer, carryOut, type MethodEntries, outputOf, submit, unary } from '../grpc-methods.js';
 import { checkOperation, checkTransaction } from '../operation-checks.js';
 import { RangeAnswer } from '../range-answer.js';
 import { RangeStreamAnswer } from '../range-stream-answer.js';
@@ -93,15 +93,19 @@ function txn(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
 }
 
 function compact(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
-  const revision = numberOf(decodeMessage(pb.CompactionRequest, bytes).revision);
+  const { revision: requested, physical } = decodeMessage(pb.CompactionRequest, bytes);
+  const revision = numberOf(requested);
   // A revision before the first one is as good as compacted.
   if (revision < 1) {
     refuse(call, etcdFailures.compacted);
     return;
   }
-  submit(context, call, { type: 'compact', revision: toRevision(revision) }, (result) =>
-    encodeMessage(pb.CompactionResponse, { header: headerFields(context.headers.at(result.revision)) }),
-  );
+  carryOut(context, call, { type: 'compact', revision: toRevision(revision) }, (result) => {
+    const header = headerFields(context.headers.at(result.revision));
+    const response = encodeMessage(pb.CompactionResponse, { header });
+    if (physical !== true) answer(call, response);
+    else afterReclaim(context, call, response);
+  });
 }
 
 function refuse(call: GrpcCall, { status, message }: EtcdFailure): void {

@@ -14,7 +14,7 @@ import { EtcdError, etcdFailures } from '../errors.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
 import { grpcStatus } from '../grpc/grpc-status.js';
-import { answer, failCall, failWithCode, type MethodEntries, unary } from '../grpc-methods.js';
+import { afterReclaim, answer, failCall, failWithCode, type MethodEntries, unary } from '../grpc-methods.js';
 
 export function maintenanceMethods(context: EtcdContext): MethodEntries {
   const admin = (call: GrpcCall, go: () => void): void => onlyForAdmins(context, call, go);
@@ -161,11 +161,7 @@ function hashVersions(context: EtcdContext, call: GrpcCall, revision: number): v
 
 /** Nothing stops for it: what compaction freed is used again by itself. This waits until it is free. */
 function defragment(context: EtcdContext, call: GrpcCall): void {
-  context.service.reclaim((error) => {
-    if (call.over) return;
-    if (error !== null) failCall(context, call, error);
-    else answer(call, encodeMessage(pb.DefragmentResponse, {}));
-  });
+  afterReclaim(context, call, encodeMessage(pb.DefragmentResponse, {}));
 }
 
 function failAsUnread(context: EtcdContext, call: GrpcCall, error: StoreError | null): void {
