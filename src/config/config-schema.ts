@@ -23,6 +23,7 @@ const address = text((value) => {
 });
 
 const someText = text(lengthFrom(1));
+const name = text(lengthFrom(1, 100));
 
 function positiveIntegers(names: readonly string[]): Shape<Readonly<Record<string, number | undefined>>> {
   return object({}, Object.fromEntries(names.map((name) => [pascalCase(name), positiveInteger])));
@@ -32,11 +33,11 @@ export const serverFileShape = object(
   {
     Host: object(
       { ElectionAddr: address, MessageAddr: address, RequestAddr: address },
-      { ListenElectionAddr: address, ListenMessageAddr: address, ListenRequestAddr: address },
+      { Name: name, ListenElectionAddr: address, ListenMessageAddr: address, ListenRequestAddr: address },
     ),
   },
   {
-    Peer: list(object({ ElectionAddr: address, MessageAddr: address }, { RequestAddr: address })),
+    Peer: list(object({ ElectionAddr: address, MessageAddr: address }, { Name: name, RequestAddr: address })),
     EnsembleName: text(lengthFrom(1, 100)),
     DataDir: someText,
     ClusterKey: text(lengthFrom(16)),

@@ -23,6 +23,7 @@ const textSettings: readonly Setting[] = [
   { path: ['ClusterKey'], environment: 'ZABTREE_CLUSTER_KEY', kind: 'text', description: 'the secret itself' },
   text(['LogLevel'], 'log-level', 'error, warn, info or debug (default: info)'),
   text(['LogFormat'], 'log-format', 'text or json (default: text)'),
+  text(['Host', 'Name'], 'name', 'what this member is called (default: its MessageAddr)'),
   text(['Host', 'ElectionAddr'], 'election-addr', 'advertised UDP address for elections'),
   text(['Host', 'MessageAddr'], 'message-addr', 'advertised TCP address for members'),
   text(['Host', 'RequestAddr'], 'request-addr', 'advertised TCP address for clients'),

@@ -132,10 +132,8 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
   };
   const clusterKey = clusterKeyOf(file);
   return nodeConfigOf({
-    self: { electionAddr: Host.ElectionAddr, messageAddr: Host.MessageAddr },
-    peers: (file.Peer ?? []).map(
-      (peer): MemberAddrs => ({ electionAddr: peer.ElectionAddr, messageAddr: peer.MessageAddr }),
-    ),
+    self: memberAddrsOf(Host),
+    peers: (file.Peer ?? []).map(memberAddrsOf),
     requestAddr: Host.RequestAddr,
     listen: defined(listen),
     ...defined({
@@ -150,6 +148,11 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
     timing: camelCased(file.Timing ?? {}) as Partial<TimingConfig>,
     limits: camelCased(file.Limits ?? {}) as Partial<Limits>,
   });
+}
+
+function memberAddrsOf(member: Pick<ServerFile['Host'], 'ElectionAddr' | 'MessageAddr' | 'Name'>): MemberAddrs {
+  const { ElectionAddr: electionAddr, MessageAddr: messageAddr, Name: name } = member;
+  return name === undefined ? { electionAddr, messageAddr } : { electionAddr, messageAddr, name };
 }
 
 function clientTlsOf({ ClientTls: tls }: ServerFile): ClientTlsConfig | undefined {

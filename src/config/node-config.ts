@@ -19,6 +19,8 @@ export interface MemberConfig {
   readonly id: ServerId;
   readonly electionAddr: string;
   readonly messageAddr: string;
+  /** What operators call it. Part of no id: members may call each other what they like. */
+  readonly name?: string;
 }
 
 /** All milliseconds. */
@@ -128,10 +130,11 @@ export function sortedMembers(members: readonly MemberConfig[]): MemberConfig[] 
   return [...members].sort((a, b) => a.id - b.id);
 }
 
-/** The addresses that say who a member is. */
+/** The addresses that say who a member is, and its name if it has one. */
 export interface MemberAddrs {
   readonly electionAddr: string;
   readonly messageAddr: string;
+  readonly name?: string;
 }
 
 /** A complete configuration from the few things that have no default; for the loader and for tests. */
@@ -151,10 +154,11 @@ export function nodeConfigOf(given: {
   readonly logFormat?: LogFormat;
 }): NodeConfig {
   const ensembleName = given.ensembleName ?? defaultEnsembleName;
-  const memberOf = ({ electionAddr, messageAddr }: MemberAddrs): MemberConfig => ({
+  const memberOf = ({ electionAddr, messageAddr, name }: MemberAddrs): MemberConfig => ({
     id: serverIdOf(ensembleName, messageAddr),
     electionAddr,
     messageAddr,
+    ...(name === undefined ? {} : { name }),
   });
   const self = memberOf(given.self);
   const others = given.peers.map(memberOf).filter((peer) => peer.id !== self.id);

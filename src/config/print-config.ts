@@ -10,6 +10,7 @@ export const redacted = '(set, not shown)';
 export function effectiveDocument(config: NodeConfig): ConfigDocument {
   return {
     Host: {
+      ...(config.self.name === undefined ? {} : { Name: config.self.name }),
       ElectionAddr: config.self.electionAddr,
       MessageAddr: config.self.messageAddr,
       RequestAddr: config.requestAddr,
@@ -19,7 +20,11 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
     },
     Peer: config.members
       .filter((member) => member.id !== config.self.id)
-      .map((member) => ({ ElectionAddr: member.electionAddr, MessageAddr: member.messageAddr })),
+      .map(({ name, electionAddr, messageAddr }) => ({
+        ...(name === undefined ? {} : { Name: name }),
+        ElectionAddr: electionAddr,
+        MessageAddr: messageAddr,
+      })),
     EnsembleName: config.ensembleName,
     DataDir: config.dataDir,
     ...(config.clusterKey === undefined ? {} : { ClusterKey: redacted }),

@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { CallActors } from '../api/etcd/call-actors.js';
-import { plainAddresses } from '../api/etcd/context.js';
+import type { ShownAddresses } from '../api/etcd/context.js';
 import { gatewayRoute } from '../api/etcd/gateway/gateway.js';
 import type { GrpcCall } from '../api/etcd/grpc/grpc-call.js';
 import { etcdMethods } from '../api/etcd/listener.js';
@@ -132,7 +132,7 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
     limits,
     log,
     headers,
-    addresses: plainAddresses,
+    addresses: shownAddressesOf(config),
     actorOf: (call: GrpcCall) => actors.actorOf(call),
   };
   const methods = etcdMethods(etcd, actors);
@@ -237,4 +237,14 @@ function startEnsemble(ensemble: Ensemble): Promise<void> {
 
 function closeStorage(storage: NodeStorage): Promise<void> {
   return new Promise((resolve) => storage.close(resolve));
+}
+
+/** How clients of etcd's API are told of the members: by the names that this node's configuration gives them. */
+function shownAddressesOf({ members, clientTls }: NodeConfig): ShownAddresses {
+  const names = new Map(members.map(({ id, name }) => [id, name]));
+  return {
+    clientScheme: clientTls === undefined ? 'http' : 'https',
+    peerScheme: 'http',
+    nameOf: (id) => names.get(id),
+  };
 }

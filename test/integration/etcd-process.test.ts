@@ -148,7 +148,9 @@ describe('bin/etcd', () => {
     const states = JSON.parse(etcdctl([...endpoints, 'endpoint', 'status', '-w', 'json']).stdout);
     expect(states).toHaveLength(3);
     const listed = etcdctl([...endpoints, 'member', 'list']).stdout;
-    for (const { client, peer } of members) expect(listed).toMatch(new RegExp(`http://${peer}, http://${client}`));
+    for (const { name, client, peer } of members) {
+      expect(listed).toMatch(new RegExp(`, started, ${name}, http://${peer}, http://${client}`));
+    }
     const file = join(directory, 'saved.db');
     const saved = etcdctl(['--endpoints', members[1]?.client ?? '', 'snapshot', 'save', file]);
     expect(saved.code, saved.stderr).toBe(0);

@@ -53,10 +53,10 @@ describe("etcd's flags", () => {
       self: { electionAddr: '10.0.0.2:2380', messageAddr: '10.0.0.2:2380' },
       listen: { election: '0.0.0.0:2380', message: '0.0.0.0:2380', request: '0.0.0.0:2379' },
     });
-    expect(config.members.map(({ messageAddr }) => messageAddr).sort()).toEqual([
-      '10.0.0.1:2380',
-      '10.0.0.2:2380',
-      '10.0.0.3:2380',
+    expect(config.members.map(({ name, messageAddr }) => `${name} ${messageAddr}`).sort()).toEqual([
+      'a 10.0.0.1:2380',
+      'b 10.0.0.2:2380',
+      'c 10.0.0.3:2380',
     ]);
   });
 

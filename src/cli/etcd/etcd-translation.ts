@@ -50,6 +50,7 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
     EnsembleName: given.text('initial-cluster-token'),
     DataDir: given.text('data-dir') === '' ? `${name}.etcd` : given.text('data-dir'),
     Host: {
+      Name: name,
       ElectionAddr: peers.advertised,
       MessageAddr: peers.advertised,
       RequestAddr: clients.advertised,
@@ -57,7 +58,7 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
       ListenMessageAddr: peers.listen,
       ListenRequestAddr: first,
     },
-    Peer: peers.others.map((address) => ({ ElectionAddr: address, MessageAddr: address })),
+    Peer: peers.others.map((other) => ({ Name: other.name, ElectionAddr: other.address, MessageAddr: other.address })),
     Timing: timingOf(given),
     Limits: limitsOf(given),
     LogLevel: levelOf(given),
@@ -117,7 +118,7 @@ function clientUrls(given: Given): ClientUrls {
 interface PeerUrls {
   readonly listen: string;
   readonly advertised: string;
-  readonly others: readonly string[];
+  readonly others: readonly { readonly name: string; readonly address: string }[];
 }
 
 function peerUrls(given: Given, name: string): PeerUrls {
@@ -158,7 +159,7 @@ function peerUrls(given: Given, name: string): PeerUrls {
   return {
     listen: listen.map(bindable)[0] ?? '',
     advertised,
-    others: others.flatMap(([, urls]) => urls.map(({ address }) => address)),
+    others: others.flatMap(([memberName, urls]) => urls.map(({ address }) => ({ name: memberName, address }))),
   };
 }
 
