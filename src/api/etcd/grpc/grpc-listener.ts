@@ -6,9 +6,10 @@ import type { Limits } from '../../../config/limits.js';
 import type { ArrivalBudget } from '../../arrival-budget.js';
 import type { QueueBudget } from '../../queue-budget.js';
 import { DueCalls } from './due-calls.js';
+import { Greeting } from './greeting.js';
 import type { GrpcMethods } from './grpc-call.js';
 import { GrpcCounts } from './grpc-counts.js';
-import { GrpcSession, type SessionsHost } from './grpc-session.js';
+import { GrpcSession, type SessionsHost, sessionSettings } from './grpc-session.js';
 
 export interface GrpcListenerOptions {
   readonly methods: GrpcMethods;
@@ -32,6 +33,8 @@ export function beginsHttp2(first: Uint8Array): boolean | undefined {
 }
 
 export class GrpcListener {
+  /** Connections that are no sessions yet. */
+  private readonly greetings = new Set<Greeting>();
   private readonly sessions = new Set<GrpcSession>();
   private readonly host: SessionsHost;
   /** Runs while there are connections. */
@@ -63,11 +66,22 @@ export class GrpcListener {
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
   accept(socket: Socket, commonName?: string): void {
     this.silence ??= setInterval(() => this.checkSilence(), this.host.limits.grpcSilenceMsMax / checksPerSilence);
-    this.sessions.add(new GrpcSession(socket, { host: this.host, commonName }));
+    const { limits } = this.host;
+    const greeting = new Greeting(socket, {
+      settings: sessionSettings(limits),
+      timeoutMs: limits.handshakeTimeoutMs,
+      done: () => {
+        this.greetings.delete(greeting);
+        this.sessions.add(new GrpcSession(socket, { host: this.host, commonName }));
+      },
+      gone: () => this.forget(greeting),
+    });
+    this.greetings.add(greeting);
   }
 
   /** Tells every client that this node is stopping. Calls for one answer may still get it, until the sockets are closed. */
   close(): void {
+    for (const greeting of this.greetings) greeting.close();
     for (const session of this.sessions) session.stop();
   }
 
@@ -76,9 +90,10 @@ export class GrpcListener {
     for (const session of this.sessions) session.checkSilence(nowMs);
   }
 
-  private forget(session: GrpcSession): void {
-    this.sessions.delete(session);
-    if (this.sessions.size > 0) return;
+  private forget(gone: GrpcSession | Greeting): void {
+    if (gone instanceof GrpcSession) this.sessions.delete(gone);
+    else this.greetings.delete(gone);
+    if (this.sessions.size + this.greetings.size > 0) return;
     clearInterval(this.silence);
     this.silence = undefined;
   }

@@ -7,6 +7,7 @@ import {
   performServerHandshake,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type Settings,
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Limits } from '../../../config/limits.js';
@@ -44,6 +45,14 @@ const headerListBytesMax = 16 * 2 ** 10;
 /** Unit of node:http2: megabytes that a connection may hold inside of it. */
 const sessionMemoryMb = 64;
 
+export function sessionSettings({ requestsInFlightPerConnectionMax }: Limits): Settings {
+  return {
+    maxConcurrentStreams: requestsInFlightPerConnectionMax,
+    initialWindowSize: streamWindowBytes,
+    maxHeaderListSize: headerListBytesMax,
+  };
+}
+
 export class GrpcSession implements CallHost {
   readonly commonName: string | undefined;
   private readonly host: SessionsHost;
@@ -65,11 +74,7 @@ export class GrpcSession implements CallHost {
     this.commonName = options.commonName;
     this.session = performServerHandshake(socket, {
       maxSessionMemory: sessionMemoryMb,
-      settings: {
-        maxConcurrentStreams: host.limits.requestsInFlightPerConnectionMax,
-        initialWindowSize: streamWindowBytes,
-        maxHeaderListSize: headerListBytesMax,
-      },
+      settings: sessionSettings(host.limits),
     });
     const { session } = this;
     // The connection is closed by then.

@@ -128,7 +128,8 @@ describe('a connection', () => {
   it('that answers no ping is closed, and one that does stays', async () => {
     const { bench, raw, witness } = await setup();
     await witness();
-    const silent = raw().begin();
+    // Settings that are not empty: it does not wait for the server's before its first call.
+    const silent = raw().write(preface, settings([3, 100]));
     await until(() => silent.frames.some(({ type }) => type === frameTypes.ping));
     await until(() => silent.closed);
     expect(bench.port.connectionCount).toBe(1);
