@@ -21,6 +21,8 @@ export interface StepOptions {
   readonly sorted?: boolean;
   /** So does how often each comes. */
   readonly distinct?: boolean;
+  /** Only what this matches counts. */
+  readonly pick?: RegExp;
   readonly timeoutMs?: number;
 }
 
@@ -53,7 +55,7 @@ export class EtcdctlSession {
     const { code, signal } = await ended(child);
     this.running.delete(child);
     if (signal !== null) throw new Error(`etcdctl ${words.join(' ')} did not end in time: ${output.all()}`);
-    this.transcript.push(`$ etcdctl ${this.masked(words.join(' '))}`);
+    this.transcript.push(`$ etcdctl ${this.shown(words.join(' '), options)}`);
     this.take(output, options);
     this.transcript.push(`[${code}]`);
     return output.stdout;
@@ -104,13 +106,18 @@ export class EtcdctlSession {
     return child;
   }
 
-  private take(output: Output, { mask = [], sorted = false, distinct = false }: StepOptions): void {
-    const lines = [...linesOf(output.stdout), ...linesOf(output.stderr).filter(isSaid)].map((line) =>
-      mask.reduce((text, pattern) => text.replaceAll(pattern, '…'), this.masked(line)),
-    );
+  private take(output: Output, options: StepOptions): void {
+    const { sorted = false, distinct = false, pick } = options;
+    const said = [...linesOf(output.stdout), ...linesOf(output.stderr).filter(isSaid)];
+    const picked = pick === undefined ? said : said.flatMap((line) => line.match(pick) ?? []);
+    const lines = picked.map((line) => this.shown(line, options));
     if (sorted) lines.sort();
     this.transcript.push(...(distinct ? new Set(lines) : lines));
     while (this.transcript.at(-1) === '') this.transcript.pop();
+  }
+
+  private shown(line: string, { mask = [] }: StepOptions): string {
+    return mask.reduce((text, pattern) => text.replaceAll(pattern, '…'), this.masked(line));
   }
 
   private masked(line: string): string {
