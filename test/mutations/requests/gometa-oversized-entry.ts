@@ -9,6 +9,7 @@ export const oversizedEntry: Mutation = {
   leaves: [
     replace<typeof import('../../../src/ensemble/command-bytes.js')>('ensemble/command-bytes', () => ({
       commandBytes: () => 0,
+      entryBytes: () => 0,
     })),
   ],
   // Values that fill a batch, and frames that take one full batch.
@@ -21,8 +22,8 @@ export const oversizedEntry: Mutation = {
       batchEntriesMax: 16,
       batchBytesMax: 2_000,
       snapshotChunkBytes: 1_000,
-      peerFrameBytesMax: 6_000,
-      logSegmentBytes: 16_000,
+      peerFrameBytesMax: 8_000,
+      logSegmentBytes: 24_000,
     },
   }),
   nodes: 3,
