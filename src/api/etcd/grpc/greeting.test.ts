@@ -39,7 +39,7 @@ const authorities = {
   // As sent by etcdctl 3.4.
   'http://127.0.0.1:43281 in Huffman code': Buffer.from('41909d29aee30c044eae05c0b86e34c89e0f', 'hex'),
   // The same with "https".
-  'https://127.0.0.1:43281 in Huffman code': Buffer.from('41909d29ad1718602275702e05c371a644f07f', 'hex'),
+  'https://127.0.0.1:43281 in Huffman code': Buffer.from('41919d29ad1718602275702e05c371a644f07f', 'hex'),
   'an authority as it should be': plain('127.0.0.1:2379'),
 };
 
