@@ -36,6 +36,8 @@ export interface BulkDeskParts {
   appliedZxid(): Zxid;
   /** Unsent bytes on a connection past which the writes that came over it wait. */
   readonly answersUnsentBytesMax: number;
+  /** What the answer to one command may hold. */
+  readonly answerBytesMax: number;
   /** How long a read point that another node asked for may take. */
   readonly readPointTimeoutMs: number;
 }
@@ -52,9 +54,9 @@ export class BulkDesk {
   }
 
   opened(peer: ServerId, link: number): void {
-    const { links, scheduler, snapshotReceiver, leaderRequests, answersUnsentBytesMax } = this.parts;
+    const { links, scheduler, snapshotReceiver, leaderRequests, answersUnsentBytesMax, answerBytesMax } = this.parts;
     const send = (message: BulkMessage): void => links.sendOnBulk(link, message);
-    this.forwardResults.set(link, new ForwardResults(send, (task) => scheduler.defer(task)));
+    this.forwardResults.set(link, new ForwardResults(send, (task) => scheduler.defer(task), answerBytesMax));
     const hasRoom = (): boolean => links.queuedBytes(link) <= answersUnsentBytesMax;
     this.heldWrites.set(link, new HeldWrites({ hasRoom, resubmit: (request) => leaderRequests.resubmit(request) }));
     snapshotReceiver.bulkOpened(peer);

@@ -1,7 +1,7 @@
 // How much a command adds to a batch, before it is executed, and how much its answer holds: batches are cut by this, and a
 // frame takes any such batch.
 
-import type { CommandEnvelope, CommandOutput } from '../tree/command.js';
+import type { CommandEnvelope, CommandOutput, CommandResult } from '../tree/command.js';
 import type { Entry } from '../tree/delta.js';
 import type { KeyRecord } from '../tree/store.js';
 import type { OperationOutcome, Transaction } from '../tree/transaction.js';
@@ -54,6 +54,11 @@ export function entryBytes({ operations }: Entry): number {
     else if (operation.type === 'deleteRange') bytes += operation.from.length + operation.to.length;
   }
   return bytes;
+}
+
+/** What a result holds, its message and its answer. */
+export function resultBytes({ message, output }: CommandResult): number {
+  return overheadBytes + message.length + outputBytes(output);
 }
 
 export function outputBytes(output: CommandOutput | undefined): number {

@@ -370,6 +370,7 @@ export class Ensemble implements EnsembleNode {
       leaderRequests: this.leaderRequests,
       forwarder: this.forwarder,
       answersUnsentBytesMax: config.limits.forwardedBytesMax,
+      answerBytesMax: config.limits.transactionAnswerBytesMax,
       readPoints: this.readPoints,
       snapshotSender,
       snapshotReceiver: this.snapshotReceiver,

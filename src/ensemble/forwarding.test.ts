@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../config/limits.js';
-import { type Revision, zxidZero } from '../shared/ids.js';
+import { groupZero, type Revision, zxidZero } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { KeyRecord } from '../tree/store.js';
+import { encodeBulkMessage } from '../wire/bulk-codec.js';
 import type { BulkMessage } from '../wire/bulk-messages.js';
 import { Forwarder, ForwardResults } from './forwarding.js';
 import type { PendingRequest } from './request.js';
@@ -36,19 +37,45 @@ describe('ForwardResults', () => {
     const results = new ForwardResults(
       (message) => void sent.push(message),
       (task) => void tasks.push(task),
+      limits.transactionAnswerBytesMax,
     );
     const turn = (): void => {
       for (const task of tasks.splice(0)) task();
     };
     for (const id of [1, 2, 3]) results.add(id, resultOf(10));
     turn();
-    for (const id of [4, 5, 6]) results.add(id, resultOf(2 ** 19 - 200));
+    for (const id of [4, 5, 6]) results.add(id, resultOf(2 ** 19 - 300));
     turn();
     results.add(7, resultOf(5 * 2 ** 20));
     turn();
     results.add(8, resultOf(1));
     turn();
     expect(framesOf(sent)).toEqual([[1, 2, 3], [4, 5], [6], [7], [8]]);
+  });
+
+  it('fills no frame with more than the largest single answer, which is all that a small one must take', () => {
+    const sent: BulkMessage[] = [];
+    const tasks: (() => void)[] = [];
+    const answerBytesMax = 4_000;
+    const results = new ForwardResults(
+      (message) => void sent.push(message),
+      (task) => void tasks.push(task),
+      answerBytesMax,
+    );
+    for (const id of [1, 2, 3, 4, 5]) results.add(id, resultOf(1_500));
+    const refused: CommandResult = { code: 'TOO_LARGE', message: 'x'.repeat(1_500), revision, zxid: zxidZero };
+    for (const id of [6, 7, 8]) results.add(id, refused);
+    for (const task of tasks) task();
+    expect(framesOf(sent)).toEqual([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+      [7, 8],
+    ]);
+    for (const message of sent) {
+      const bytes = encodeBulkMessage(groupZero, message).reduce((sum, part) => sum + part.length, 0);
+      expect(bytes).toBeLessThan(answerBytesMax);
+    }
   });
 });
 

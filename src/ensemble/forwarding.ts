@@ -5,7 +5,7 @@ import type { Limits } from '../config/limits.js';
 import { Fifo } from '../shared/fifo.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { BulkMessage } from '../wire/bulk-messages.js';
-import { commandBytes, outputBytes } from './command-bytes.js';
+import { commandBytes, resultBytes } from './command-bytes.js';
 import { answer, failure, type PendingRequest } from './request.js';
 
 export interface ForwarderHost {
@@ -131,8 +131,8 @@ export class Forwarder {
   }
 }
 
-/** Outputs in one frame, bytes, unless a single one has more. */
-const resultBytesMax = 2 ** 20;
+/** Results in one frame, bytes, unless a single one has more; fewer where a frame takes no more than one large answer. */
+const frameResultBytesMax = 2 ** 20;
 
 /** The leader's side of one follower's connection: gathers results of a turn into one frame, or more if they are large. */
 export class ForwardResults {
@@ -141,19 +141,22 @@ export class ForwardResults {
   private scheduled = false;
   private readonly send: (message: BulkMessage) => void;
   private readonly defer: (task: () => void) => void;
+  private readonly bytesMax: number;
   private readonly sendTask = (): void => {
     this.scheduled = false;
     this.flush();
   };
 
-  constructor(send: (message: BulkMessage) => void, defer: (task: () => void) => void) {
+  /** `answerBytesMax`: what the largest single answer may hold, for which a frame between peers always has room. */
+  constructor(send: (message: BulkMessage) => void, defer: (task: () => void) => void, answerBytesMax: number) {
     this.send = send;
     this.defer = defer;
+    this.bytesMax = Math.min(frameResultBytesMax, answerBytesMax);
   }
 
   add(id: number, result: CommandResult): void {
-    const bytes = outputBytes(result.output);
-    if (this.bytes + bytes > resultBytesMax) this.flush();
+    const bytes = resultBytes(result);
+    if (this.bytes + bytes > this.bytesMax) this.flush();
     this.items.push({ id, result });
     this.bytes += bytes;
     if (this.scheduled) return;

@@ -12,10 +12,11 @@ export const oversizedEntry: Mutation = {
       entryBytes: () => 0,
     })),
   ],
-  // Values that fill a batch, and frames that take one full batch.
+  // Values that fill a batch, and frames that take one full batch. They take no answer to a transaction that reads many.
   plan: (plan) => ({
     ...plan,
     clients: 4,
+    holders: 0,
     client: { ...plan.client, lanes: 3, thinkMs: 5, valueBytesMax: 2_000 },
     limits: {
       ...plan.limits,
