@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { describeFailure, runSweep } from '../../src/simulator/seed-sweep.js';
 
 const seeds = 500;
-const perTest = 100;
+const perTest = 50;
 const durationMs = 4_000;
 
 describe('simulated ensembles keep their promises', () => {
