@@ -14,6 +14,8 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/conformance/**', 'test/long/**', 'node_modules/**', 'dist/**'],
           pool: 'forks',
+          // The default leaves a core free, which is half of a small machine.
+          maxWorkers: 2,
           setupFiles: ['test/support/property-seed.ts'],
           testTimeout: 20_000,
           hookTimeout: 20_000,

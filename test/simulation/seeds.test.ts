@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeFailure, runSweep } from '../../src/simulator/seed-sweep.js';
 
-const seeds = 500;
+const seeds = 300;
 const perTest = 50;
 const durationMs = 4_000;
 
