@@ -116,15 +116,6 @@ describe('zabtree snapshot restore', () => {
     });
   });
 
-  it('fills members that were not restored', async () => {
-    await withEnsemble({}, async (test) => {
-      await restored(test, [1], writeSnapshot(test, 'a.db'));
-      await test.start();
-      await expectRestored(test);
-      await test.verify([]);
-    });
-  });
-
   it('forms nothing of members that were restored from different files, and says so', async () => {
     await withEnsemble({}, async (test) => {
       const other = writeSnapshot(test, 'b.db', [putVersion('d', '1', 7)]);
