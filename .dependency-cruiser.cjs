@@ -10,6 +10,7 @@ const table = {
   wire: ['shared'],
   storage: ['shared', 'wire'],
   transport: ['shared', 'wire'],
+  http2: ['shared'],
   'etcd-snapshot': ['shared', 'tree', 'wire/protobuf'],
   ensemble: ['shared', 'zab', 'tree', 'wire', 'config', 'observability'],
   service: ['shared', 'tree', 'ensemble', 'observability'],
@@ -74,13 +75,13 @@ module.exports = {
     {
       name: 'api-imports',
       comment:
-        'A front end may import shared, service, config, observability, etcd-snapshot, what all front ends share (files of src/api itself) and itself; native also wire.',
+        'A front end may import shared, service, config, observability, etcd-snapshot, http2, what all front ends share (files of src/api itself) and itself; native also wire.',
       severity: 'error',
       from: { path: '^src/api/([^/]+)/', pathNot: isTest },
       to: {
         path: '^src/',
         pathNot: [
-          '^src/(shared|service|config|observability|etcd-snapshot)/',
+          '^src/(shared|service|config|observability|etcd-snapshot|http2)/',
           '^src/api/[^/]+[.]ts$',
           '^src/api/$1/',
           '^src/wire/',

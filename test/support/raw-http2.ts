@@ -118,7 +118,7 @@ export class RawHttp2 {
     return this;
   }
 
-  /** All that came on a stream, as text. Answers of node:http2 are compressed, but statuses stay readable. */
+  /** All that came on a stream, as text. Answers are compressed, but statuses stay readable. */
   of(stream: number): readonly Frame[] {
     return this.frames.filter((one) => one.stream === stream);
   }

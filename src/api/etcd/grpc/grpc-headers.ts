@@ -1,10 +1,16 @@
 // What gRPC writes into HTTP/2 headers: timeouts, content types, percent-encoded texts. Refusals have the status and text
 // that grpc-go's server gives them, because clients and people search for those.
 
+import type { HeaderField } from '../../../http2/hpack-decoder.js';
+import type { SentFields } from '../../../http2/hpack-encoder.js';
 import { type GrpcStatus, grpcStatus } from './grpc-status.js';
 
-/** Request headers as node:http2 gives them. */
-export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+/** Of every answer that is no refusal of the request itself. */
+export const answerFields: SentFields = [
+  { name: ':status', value: '200', repeated: true },
+  { name: 'content-type', value: 'application/grpc', repeated: true },
+];
+export const okTrailers: SentFields = [{ name: 'grpc-status', value: '0', repeated: true }];
 
 /** A request that is no call: the HTTP status, and what a gRPC client is told. */
 export interface Refusal {
@@ -22,13 +28,25 @@ export interface CallHead {
 /** The texts of statuses are headers, and clients bound those. */
 const statusTextBytesMax = 4_096;
 
-export function headerOf(headers: RequestHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return typeof value === 'string' || value === undefined ? value : value.join(',');
+/** The status of a call that failed. */
+export function statusFields(status: GrpcStatus, message: string): SentFields {
+  return [
+    { name: 'grpc-status', value: String(status) },
+    { name: 'grpc-message', value: statusText(message) },
+  ];
+}
+
+/** What stands under a name more than once is joined by commas. */
+export function headerOf(headers: readonly HeaderField[], name: string): string | undefined {
+  let found: string | undefined;
+  for (const field of headers) {
+    if (field.name === name) found = found === undefined ? field.value : `${found},${field.value}`;
+  }
+  return found;
 }
 
 /** Everything that can be judged before the method is known. */
-export function readCallHead(headers: RequestHeaders): CallHead | Refusal {
+export function readCallHead(headers: readonly HeaderField[]): CallHead | Refusal {
   const contentType = headerOf(headers, 'content-type') ?? '';
   if (!isGrpc(contentType)) {
     const message = `invalid gRPC request content-type ${JSON.stringify(contentType)}`;
@@ -90,7 +108,7 @@ export function unknownMethodText(path: string, services: ReadonlySet<string>): 
 }
 
 /** Percent-encoded as the header grpc-message wants it; what is too long for a header is cut. */
-export function statusText(message: string): string {
+function statusText(message: string): string {
   if (/^[ -$&-~]*$/.test(message) && message.length <= statusTextBytesMax) return message;
   let text = '';
   for (const byte of Buffer.from(message, 'utf8')) {

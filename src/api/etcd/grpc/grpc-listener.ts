@@ -3,13 +3,14 @@
 
 import type { Socket } from 'node:net';
 import type { Limits } from '../../../config/limits.js';
+import { errorCode, frameHeadBytes, frameType, preface } from '../../../http2/frames.js';
+import { SlabPool } from '../../../http2/outbox.js';
 import type { ArrivalBudget } from '../../arrival-budget.js';
 import type { QueueBudget } from '../../queue-budget.js';
 import { DueCalls } from './due-calls.js';
-import { Greeting } from './greeting.js';
 import type { GrpcMethods } from './grpc-call.js';
 import { GrpcCounts } from './grpc-counts.js';
-import { GrpcSession, type SessionsHost, sessionSettings } from './grpc-session.js';
+import { GrpcSession, type SessionsHost } from './grpc-session.js';
 
 export interface GrpcListenerOptions {
   readonly methods: GrpcMethods;
@@ -19,8 +20,7 @@ export interface GrpcListenerOptions {
   readonly arrivals: ArrivalBudget;
 }
 
-/** What every HTTP/2 connection begins with; four bytes of it are no method of HTTP/1.1. */
-const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+/** So many bytes of the preface are no method of HTTP/1.1. */
 const tellingBytes = 4;
 
 const checksPerSilence = 8;
@@ -33,8 +33,6 @@ export function beginsHttp2(first: Uint8Array): boolean | undefined {
 }
 
 export class GrpcListener {
-  /** Connections that are no sessions yet. */
-  private readonly greetings = new Set<Greeting>();
   private readonly sessions = new Set<GrpcSession>();
   private readonly host: SessionsHost;
   /** Runs while there are connections. */
@@ -52,6 +50,7 @@ export class GrpcListener {
       budget,
       arrivals,
       dueCalls: new DueCalls(),
+      slabs: new SlabPool(),
       callCount: 0,
       waitingCount: 0,
       closed: (session) => this.forget(session),
@@ -66,22 +65,11 @@ export class GrpcListener {
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
   accept(socket: Socket, commonName?: string): void {
     this.silence ??= setInterval(() => this.checkSilence(), this.host.limits.grpcSilenceMsMax / checksPerSilence);
-    const { limits } = this.host;
-    const greeting = new Greeting(socket, {
-      settings: sessionSettings(limits),
-      timeoutMs: limits.handshakeTimeoutMs,
-      done: () => {
-        this.greetings.delete(greeting);
-        this.sessions.add(new GrpcSession(socket, { host: this.host, commonName }));
-      },
-      gone: () => this.forget(greeting),
-    });
-    this.greetings.add(greeting);
+    this.sessions.add(new GrpcSession(socket, { host: this.host, commonName }));
   }
 
   /** Tells every client that this node is stopping. Calls for one answer may still get it, until the sockets are closed. */
   close(): void {
-    for (const greeting of this.greetings) greeting.close();
     for (const session of this.sessions) session.stop();
   }
 
@@ -90,10 +78,9 @@ export class GrpcListener {
     for (const session of this.sessions) session.checkSilence(nowMs);
   }
 
-  private forget(gone: GrpcSession | Greeting): void {
-    if (gone instanceof GrpcSession) this.sessions.delete(gone);
-    else this.greetings.delete(gone);
-    if (this.sessions.size + this.greetings.size > 0) return;
+  private forget(gone: GrpcSession): void {
+    this.sessions.delete(gone);
+    if (this.sessions.size > 0) return;
     clearInterval(this.silence);
     this.silence = undefined;
   }
@@ -105,12 +92,15 @@ export class GrpcListener {
  */
 export function goAwayBytes(reason: string): Uint8Array {
   const text = Buffer.from(reason, 'utf8');
-  const frames = Buffer.alloc(9 + 9 + 8 + text.length);
-  // SETTINGS (4) without a setting; GOAWAY (7): no stream was served, no error, the reason. Of any other code clients
-  // would make a status that is not tried elsewhere.
-  frames[3] = 4;
-  frames.writeUIntBE(8 + text.length, 9, 3);
-  frames[12] = 7;
-  text.copy(frames, 26);
+  const goAwayAt = frameHeadBytes;
+  const payloadAt = goAwayAt + frameHeadBytes;
+  const frames = Buffer.alloc(payloadAt + 8 + text.length);
+  // SETTINGS without a setting; GOAWAY: no stream was served, no error, the reason. Of any other code clients would make
+  // a status that is not tried elsewhere.
+  frames[3] = frameType.settings;
+  frames.writeUIntBE(8 + text.length, goAwayAt, 3);
+  frames[goAwayAt + 3] = frameType.goAway;
+  frames.writeUInt32BE(errorCode.none, payloadAt + 4);
+  text.copy(frames, payloadAt + 8);
   return frames;
 }

@@ -1,25 +1,22 @@
 // One HTTP/2 connection and the calls on it. Judges each new stream, bounds what the calls hold together, and lets no
 // error of a connection or a stream go further than this: whatever a client sends ends at most its own connection.
 
-import {
-  constants,
-  type IncomingHttpHeaders,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-  type Settings,
-} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Limits } from '../../../config/limits.js';
+import type { HeaderField } from '../../../http2/hpack-decoder.js';
+import { type ConnectionHost, Http2Connection } from '../../../http2/http2-connection.js';
+import type { Http2Stream } from '../../../http2/http2-stream.js';
+import type { SlabPool } from '../../../http2/outbox.js';
+import type { ServerSettings } from '../../../http2/settings.js';
 import { Fifo } from '../../../shared/fifo.js';
 import { type ArrivalBudget, smallArrivalBytes } from '../../arrival-budget.js';
 import type { QueueBudget } from '../../queue-budget.js';
 import type { DueCalls } from './due-calls.js';
 import type { GrpcMethods } from './grpc-call.js';
 import type { GrpcCounts } from './grpc-counts.js';
-import { headerOf, isGrpc, type Refusal, readCallHead, statusText, unknownMethodText } from './grpc-headers.js';
+import { headerOf, isGrpc, type Refusal, readCallHead, statusFields, unknownMethodText } from './grpc-headers.js';
 import { grpcStatus } from './grpc-status.js';
-import { type CallHost, StreamCall } from './stream-call.js';
+import { type AdmittedCall, type CallHost, StreamCall } from './stream-call.js';
 
 /** What all connections share. */
 export interface SessionsHost {
@@ -31,6 +28,7 @@ export interface SessionsHost {
   readonly budget: QueueBudget;
   readonly arrivals: ArrivalBudget;
   readonly dueCalls: DueCalls;
+  readonly slabs: SlabPool;
   /** Calls on all connections, and those that wait with bytes that are not read. */
   callCount: number;
   waitingCount: number;
@@ -42,48 +40,75 @@ const streamWindowBytes = 64 * 2 ** 10;
 const connectionWindowBytes = 4 * 2 ** 20;
 /** Bytes of all headers of a call; a token is the longest. */
 const headerListBytesMax = 16 * 2 ** 10;
-/** Unit of node:http2: megabytes that a connection may hold inside of it. */
-const sessionMemoryMb = 64;
 
-export function sessionSettings({ requestsInFlightPerConnectionMax }: Limits): Settings {
+function settingsOf({ requestsInFlightPerConnectionMax }: Limits): ServerSettings {
   return {
-    maxConcurrentStreams: requestsInFlightPerConnectionMax,
-    initialWindowSize: streamWindowBytes,
-    maxHeaderListSize: headerListBytesMax,
+    streamsMax: requestsInFlightPerConnectionMax,
+    streamWindowBytes,
+    connectionWindowBytes,
+    headerListBytesMax,
   };
 }
 
-export class GrpcSession implements CallHost {
+export class GrpcSession implements CallHost, ConnectionHost {
   readonly commonName: string | undefined;
   private readonly host: SessionsHost;
-  private readonly session: ServerHttp2Session;
-  private readonly calls = new Set<StreamCall>();
+  private readonly connection: Http2Connection;
+  /** Calls that end with the node. */
+  private readonly streams = new Set<StreamCall>();
   private readonly parked = new Fifo<StreamCall>();
-  private readonly handshake: NodeJS.Timeout;
+  /** Calls for one answer that have begun with what comes right now. */
+  private begun: StreamCall[] = [];
   private readonly socket: Socket;
   private bytesRead = 0;
   private heardMs = performance.now();
   private pinged = false;
   private heldBytes = 0;
   private smallBytes = 0;
+  /** The headers that came last, and what was found in them: most clients send the same again and again. */
+  private lastHeaders: readonly HeaderField[] = [];
+  private lastAdmitted: AdmittedCall | null = null;
 
   constructor(socket: Socket, options: { readonly host: SessionsHost; readonly commonName: string | undefined }) {
     const { host } = options;
     this.host = host;
     this.socket = socket;
     this.commonName = options.commonName;
-    this.session = performServerHandshake(socket, {
-      maxSessionMemory: sessionMemoryMb,
-      settings: sessionSettings(host.limits),
+    this.connection = new Http2Connection(socket, {
+      settings: settingsOf(host.limits),
+      handshakeTimeoutMs: host.limits.handshakeTimeoutMs,
+      slabs: host.slabs,
+      host: this,
     });
-    const { session } = this;
-    // The connection is closed by then.
-    session.on('error', () => undefined);
-    session.on('close', () => this.closed());
-    session.on('stream', (stream, headers) => this.begin(stream, headers));
-    session.setLocalWindowSize(connectionWindowBytes);
-    this.handshake = setTimeout(() => session.destroy(), host.limits.handshakeTimeoutMs);
-    session.once('remoteSettings', () => clearTimeout(this.handshake));
+  }
+
+  // ---- as its connection sees it ----
+
+  request(stream: Http2Stream, headers: readonly HeaderField[]): void {
+    const admitted = this.admit(stream, headers);
+    if (admitted === null) return;
+    const { host } = this;
+    const park = this.roomBytes <= 0 || this.parked.length > 0;
+    if (host.callCount >= host.limits.grpcCallsMax || (park && !this.beginWait())) {
+      const message = 'etcdserver: too many requests';
+      refuse(stream, headers, { httpStatus: 200, status: grpcStatus.resourceExhausted, message });
+      return;
+    }
+    const call = new StreamCall(stream, { host: this, headers, admitted });
+    stream.handler = call;
+    host.callCount++;
+    if (admitted.method.type === 'stream') this.streams.add(call);
+    else this.begun.push(call);
+    if (park) {
+      call.park();
+      this.parked.push(call);
+    } else call.start();
+  }
+
+  chunkTaken(): void {
+    if (this.begun.length === 0) return;
+    for (const call of this.begun) call.limitRequest();
+    this.begun = [];
   }
 
   // ---- as its calls see it ----
@@ -134,10 +159,10 @@ export class GrpcSession implements CallHost {
 
   closed(call?: StreamCall): void {
     if (call !== undefined) {
-      if (this.calls.delete(call)) this.host.callCount--;
+      if (call.method.type === 'stream') this.streams.delete(call);
+      this.host.callCount--;
       return;
     }
-    clearTimeout(this.handshake);
     while (this.parked.length > 0) this.unpark();
     this.host.closed(this);
   }
@@ -146,16 +171,11 @@ export class GrpcSession implements CallHost {
 
   /** Takes no more calls. Those that wait for one answer may get it; streams end. */
   stop(): void {
-    if (!this.session.closed) this.session.close();
-    for (const call of [...this.calls]) {
-      if (call.method.type === 'stream') call.stop(grpcStatus.unavailable, 'etcdserver: server stopped');
-    }
+    this.connection.stop();
+    for (const call of [...this.streams]) call.stop(grpcStatus.unavailable, 'etcdserver: server stopped');
   }
 
-  /**
-   * Pings a client that has been silent, and cuts off one that stays so. Also the only way to be rid of a connection that
-   * broke the protocol: node:http2 says goodbye to it, then neither reads it nor closes it nor tells anybody.
-   */
+  /** Pings a client that has been silent, and cuts off one that stays so. */
   checkSilence(nowMs: number): void {
     const { bytesRead } = this.socket;
     if (bytesRead !== this.bytesRead) {
@@ -166,48 +186,33 @@ export class GrpcSession implements CallHost {
     }
     const silentMs = nowMs - this.heardMs;
     const { grpcSilenceMsMax } = this.host.limits;
-    if (silentMs >= grpcSilenceMsMax) this.session.destroy();
-    else if (silentMs >= grpcSilenceMsMax / 2 && !this.pinged && !this.session.destroyed) {
+    if (silentMs >= grpcSilenceMsMax) this.connection.destroy();
+    else if (silentMs >= grpcSilenceMsMax / 2 && !this.pinged) {
       this.pinged = true;
-      this.session.ping(() => undefined);
+      this.connection.ping();
     }
   }
 
   // ---- inside ----
 
-  private begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    // A reset, or a failed write: `close` follows.
-    stream.on('error', () => undefined);
-    if (stream.destroyed || stream.closed) return;
+  /** Refuses what is no call of a method that there is. */
+  private admit(stream: Http2Stream, headers: readonly HeaderField[]): AdmittedCall | null {
+    if (headers === this.lastHeaders) return this.lastAdmitted;
     const { host } = this;
     const head = readCallHead(headers);
     if ('message' in head) {
       refuse(stream, headers, head);
-      return;
+      return null;
     }
     const method = host.methods.get(head.path);
     if (method === undefined) {
       const message = unknownMethodText(head.path, host.services);
       refuse(stream, headers, { httpStatus: 200, status: grpcStatus.unimplemented, message });
-      return;
+      return null;
     }
-    const park = this.roomBytes <= 0 || this.parked.length > 0;
-    if (host.callCount >= host.limits.grpcCallsMax || (park && !this.beginWait())) {
-      const message = 'etcdserver: too many requests';
-      refuse(stream, headers, { httpStatus: 200, status: grpcStatus.resourceExhausted, message });
-      return;
-    }
-    const call = new StreamCall(stream, {
-      host: this,
-      head,
-      headers,
-      method,
-      counts: host.counts.methods.get(head.path),
-    });
-    host.callCount++;
-    this.calls.add(call);
-    if (park) this.parked.push(call);
-    else call.start();
+    this.lastHeaders = headers;
+    this.lastAdmitted = { head, method, counts: host.counts.methods.get(head.path) };
+    return this.lastAdmitted;
   }
 
   private unpark(): void {
@@ -217,18 +222,13 @@ export class GrpcSession implements CallHost {
 }
 
 /** One HEADERS frame is the whole answer. */
-function refuse(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, refusal: Refusal): void {
+function refuse(stream: Http2Stream, headers: readonly HeaderField[], refusal: Refusal): void {
   const contentType = headerOf(headers, 'content-type') ?? '';
-  const answer: Record<string, string | number> = {
-    ':status': refusal.httpStatus,
-    'content-type': isGrpc(contentType) ? contentType : 'application/grpc',
-    'grpc-status': String(refusal.status),
-    'grpc-message': statusText(refusal.message),
-  };
-  if (refusal.status === grpcStatus.unimplemented) answer['grpc-accept-encoding'] = 'identity';
-  stream.respond(answer, { endStream: true });
-  // What it goes on to send is for nobody.
-  setImmediate(() => {
-    if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
+  const fields = [
+    { name: ':status', value: String(refusal.httpStatus) },
+    { name: 'content-type', value: isGrpc(contentType) ? contentType : 'application/grpc' },
+    ...statusFields(refusal.status, refusal.message),
+  ];
+  if (refusal.status === grpcStatus.unimplemented) fields.push({ name: 'grpc-accept-encoding', value: 'identity' });
+  stream.respond(fields, true);
 }

@@ -15,6 +15,14 @@ export interface SplitterHost {
   refused(status: GrpcStatus, message: string): void;
 }
 
+/** The message, if these bytes are exactly one of an allowed size; undefined otherwise. */
+export function wholeMessage(chunk: Buffer, messageBytesMax: number): Bytes | undefined {
+  if (chunk.length < prefixBytes || chunk[0] !== 0) return undefined;
+  const length = chunk.readUInt32BE(1);
+  if (length !== chunk.length - prefixBytes || length > messageBytesMax) return undefined;
+  return new Uint8Array(chunk.buffer, chunk.byteOffset + prefixBytes, length);
+}
+
 export class MessageSplitter {
   private readonly host: SplitterHost;
   private readonly messageBytesMax: number;

@@ -1,16 +1,17 @@
 // One gRPC call over one stream of HTTP/2: from the bytes of its request to its method, from the method's messages to the
 // stream, whose end carries the status. Whatever happens to it, it lets go of all that it holds, once.
 
-import type { ServerHttp2Stream } from 'node:http2';
 import type { Limits } from '../../../config/limits.js';
-import type { Bytes } from '../../../shared/bytes.js';
+import type { HeaderField } from '../../../http2/hpack-decoder.js';
+import type { Http2Stream, StreamHandler } from '../../../http2/http2-stream.js';
+import { type Bytes, emptyBytes } from '../../../shared/bytes.js';
 import { Arrival, type ArrivalBudget, smallArrivalBytes } from '../../arrival-budget.js';
 import type { DueCall, DueCalls } from './due-calls.js';
 import type { GrpcCall, GrpcMethod, MessageStream } from './grpc-call.js';
 import type { MethodCounts } from './grpc-counts.js';
-import { type CallHead, headerOf, type RequestHeaders, statusText } from './grpc-headers.js';
+import { answerFields, type CallHead, headerOf, okTrailers, statusFields } from './grpc-headers.js';
 import { type GrpcStatus, grpcStatus } from './grpc-status.js';
-import { MessageSplitter, prefixBytes, type SplitterHost } from './message-splitter.js';
+import { MessageSplitter, prefixBytes, type SplitterHost, wholeMessage } from './message-splitter.js';
 
 /** The connection as its calls see it. */
 export interface CallHost {
@@ -31,26 +32,33 @@ export interface CallHost {
   closed(call: StreamCall): void;
 }
 
-/** A message up to this size is copied behind its prefix, so that both leave in one piece. */
-const copiedBytesMax = 16 * 2 ** 10;
+/** A request whose head is sound. */
+export interface AdmittedCall {
+  readonly head: CallHead;
+  readonly method: GrpcMethod;
+  readonly counts: MethodCounts | undefined;
+}
 
-const responseHeaders = { ':status': 200, 'content-type': 'application/grpc' } as const;
-const okTrailers = { 'grpc-status': '0' } as const;
-const withTrailers = { waitForTrailers: true, sendDate: false } as const;
-const withoutBody = { endStream: true, sendDate: false } as const;
+/** Copied by the stream before it is written again. */
+const prefix = new Uint8Array(prefixBytes);
 
-export class StreamCall implements GrpcCall, SplitterHost, DueCall {
+export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandler {
   readonly path: string;
   readonly timeoutMs: number;
   readonly method: GrpcMethod;
   private readonly counts: MethodCounts | undefined;
-  private readonly stream: ServerHttp2Stream;
-  private readonly headers: RequestHeaders;
+  private readonly stream: Http2Stream;
+  private readonly headers: readonly HeaderField[];
   private readonly host: CallHost;
-  private readonly splitter: MessageSplitter;
+  /** Most requests come in one piece and need none. */
+  private splitter: MessageSplitter | null = null;
   private readonly deadlineMs: number;
   /** Until then the request has to be there, if it is to be there at all. */
-  private arrivalEndMs: number;
+  private arrivalEndMs = Number.POSITIVE_INFINITY;
+  /** It is among the calls whose time is watched. */
+  private watched = false;
+  /** Nothing is taken of the request before `start`. */
+  private started = false;
   private handler: MessageStream | null = null;
   private arrival: Arrival | null = null;
   private waiting = false;
@@ -62,44 +70,33 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   /** There is nobody to say it to. */
   private gone = false;
   private dispatched = false;
-  private readEnded = false;
   /** Its end was told. */
   private concluded = false;
   /** `send` said false. */
   private full = false;
-  private begunPrefix: Buffer | null = null;
-  private trailers: Readonly<Record<string, string>> | null = null;
+  private begunPrefix: Uint8Array | null = null;
   private tellDrained: (() => void) | undefined;
   private tellCancelled: (() => void) | undefined;
-  private readonly written = (): void => this.afterWrite();
 
   constructor(
-    stream: ServerHttp2Stream,
-    options: {
+    stream: Http2Stream,
+    request: {
       readonly host: CallHost;
-      readonly head: CallHead;
-      readonly headers: RequestHeaders;
-      readonly method: GrpcMethod;
-      readonly counts: MethodCounts | undefined;
+      readonly headers: readonly HeaderField[];
+      readonly admitted: AdmittedCall;
     },
   ) {
-    const { host, head, method } = options;
+    const { head, method, counts } = request.admitted;
     this.path = head.path;
     this.timeoutMs = head.timeoutMs;
     this.method = method;
-    this.counts = options.counts;
-    if (this.counts !== undefined) this.counts.started += 1;
+    this.counts = counts;
+    if (counts !== undefined) counts.started += 1;
     this.stream = stream;
-    this.headers = options.headers;
-    this.host = host;
-    this.splitter = new MessageSplitter(this, host.limits.requestFrameBytesMax);
-    const nowMs = performance.now();
-    this.deadlineMs = head.timeoutMs > 0 ? nowMs + head.timeoutMs : Number.POSITIVE_INFINITY;
-    this.arrivalEndMs =
-      method.type === 'unary' ? nowMs + host.limits.requestArrivalTimeoutMs : Number.POSITIVE_INFINITY;
-    if (this.dueMs < Number.POSITIVE_INFINITY) host.dueCalls.add(this);
-    stream.on('aborted', () => this.aborted());
-    stream.on('close', () => this.closed());
+    this.headers = request.headers;
+    this.host = request.host;
+    this.deadlineMs = head.timeoutMs > 0 ? performance.now() + head.timeoutMs : Number.POSITIVE_INFINITY;
+    if (this.deadlineMs < Number.POSITIVE_INFINITY) this.watch();
   }
 
   // ---- as its connection sees it ----
@@ -108,13 +105,29 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
     return Math.min(this.deadlineMs, this.arrivalEndMs);
   }
 
-  /** Begins to read. */
+  /** Takes the request: what has come of it and what will. */
   start(): void {
+    this.started = true;
     if (this.over) return;
-    const { method, stream } = this;
-    if (method.type === 'stream') this.handler = method.open(this);
-    stream.on('data', (chunk: Buffer) => this.received(chunk));
-    stream.on('end', () => this.endOfRequest());
+    if (this.method.type === 'stream') this.handler = this.method.open(this);
+    if (this.splitter !== null) {
+      this.splitter.resume();
+      this.follow();
+      this.account();
+    }
+    this.concludeRequest();
+  }
+
+  /** Waits for room before it takes its request. */
+  park(): void {
+    this.stream.pause();
+  }
+
+  /** The request of a call for one answer has not come with its headers: it may take only so long. */
+  limitRequest(): void {
+    if (this.over || this.dispatched || this.method.type === 'stream') return;
+    this.arrivalEndMs = performance.now() + this.host.limits.requestArrivalTimeoutMs;
+    this.watch();
   }
 
   due(): void {
@@ -152,32 +165,26 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   send(message: Bytes): boolean {
     if (!this.mayWrite()) return false;
     this.counts?.sent(message.length);
-    if (message.length <= copiedBytesMax) {
-      const frame = Buffer.allocUnsafe(prefixBytes + message.length);
-      writePrefix(frame, message.length);
-      frame.set(message, prefixBytes);
-      this.stream.write(frame, this.written);
-    } else {
-      this.writeBoth(prefixOf(message.length), message);
-    }
+    writePrefix(prefix, message.length);
+    this.stream.write(prefix, message);
     return this.afterSend();
   }
 
   beginMessage(byteLength: number): void {
     if (!this.mayWrite()) return;
     this.counts?.sent(byteLength);
-    const prefix = prefixOf(byteLength);
+    const begun = new Uint8Array(prefixBytes);
+    writePrefix(begun, byteLength);
     // Of an empty message no piece follows.
-    if (byteLength === 0) this.stream.write(prefix, this.written);
-    else this.begunPrefix = prefix;
+    if (byteLength === 0) this.stream.write(begun, emptyBytes);
+    else this.begunPrefix = begun;
   }
 
   sendPiece(piece: Bytes): boolean {
     if (!this.mayWrite()) return false;
-    const prefix = this.begunPrefix;
+    const begun = this.begunPrefix;
     this.begunPrefix = null;
-    if (prefix === null) this.stream.write(piece, this.written);
-    else this.writeBoth(prefix, piece);
+    this.stream.write(begun ?? emptyBytes, piece);
     return this.afterSend();
   }
 
@@ -210,7 +217,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
     }
     // What follows the one message is for nobody.
     this.dispatched = true;
-    this.splitter.clear();
+    this.splitter?.clear();
     this.requestIsThere();
     method.handle(this, message);
   }
@@ -225,7 +232,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
     this.arrival = new Arrival(host.arrivals, host.limits.requestArrivalTimeoutMs, {
       granted: () => {
         this.stopWaiting();
-        this.splitter.makeRoom();
+        this.splitter?.makeRoom();
         this.follow();
         this.account();
         this.concludeRequest();
@@ -242,26 +249,62 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
     this.stop(status, message);
   }
 
-  // ---- inside ----
+  // ---- as its stream sees it ----
 
-  private received(chunk: Buffer): void {
+  received(chunk: Buffer): void {
     if (this.over || this.dispatched) return;
+    if (this.splitter === null) {
+      const message = this.started ? wholeMessage(chunk, this.host.limits.requestFrameBytesMax) : undefined;
+      if (message !== undefined) {
+        this.message(message);
+        return;
+      }
+      this.splitter = new MessageSplitter(this, this.host.limits.requestFrameBytesMax);
+      if (!this.started || this.full) this.splitter.stop();
+    }
     this.splitter.push(chunk);
-    if (this.splitter.whole) return;
+    // A call that waits for room must not take it away from those whose end it waits for.
+    if (!this.started || this.splitter.whole) return;
     this.follow();
     this.account();
   }
 
-  private endOfRequest(): void {
-    this.readEnded = true;
+  ended(): void {
     this.concludeRequest();
   }
 
+  sent(): void {
+    if (this.gone) return;
+    this.account();
+    if (!this.full) return;
+    const { host, stream } = this;
+    // Nothing unsent is room enough, whatever others hold: else nobody might ever wake it.
+    const lowBytes = Math.max(0, Math.min(host.limits.grpcStreamQueueBytesMax, host.roomBytes) / 2);
+    if (stream.unsentBytes > lowBytes) return;
+    this.full = false;
+    if (this.finished) return;
+    this.tellDrained?.();
+    if (this.full || this.over) return;
+    this.splitter?.resume();
+    this.follow();
+    this.concludeRequest();
+  }
+
+  closed(): void {
+    this.letGoOfRequest();
+    if (!this.finished) this.cancel();
+    this.gone = true;
+    this.host.closed(this);
+  }
+
+  // ---- inside ----
+
   /** Nothing more comes; what came may still wait to be taken. */
   private concludeRequest(): void {
-    if (!this.readEnded || this.concluded || this.over || this.full || this.waiting) return;
+    if (!this.stream.remoteEnded || !this.started || this.concluded) return;
+    if (this.over || this.full || this.waiting) return;
     this.concluded = true;
-    if (!this.splitter.whole) {
+    if (this.splitter?.whole === false) {
       this.stop(grpcStatus.internal, 'unexpected EOF');
     } else if (this.method.type === 'stream') {
       this.handler?.halfClosed();
@@ -274,18 +317,15 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   /** Reads on, or not: while much is unsent, and while a large message waits for room. */
   private follow(): void {
     if (this.over) return;
-    const wait = this.full || this.arrival?.waiting === true;
-    if (wait === this.stream.isPaused()) return;
-    if (wait) this.stream.pause();
+    if (this.full || this.arrival?.waiting === true) this.stream.pause();
     else this.stream.resume();
   }
 
   /** A message has begun: the rest of it may take only so long. */
   private limitArrival(): void {
     if (this.method.type === 'unary') return;
-    const watched = this.dueMs < Number.POSITIVE_INFINITY;
     this.arrivalEndMs = performance.now() + this.host.limits.requestArrivalTimeoutMs;
-    if (!watched) this.host.dueCalls.add(this);
+    this.watch();
   }
 
   private arrived(): void {
@@ -310,94 +350,59 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
   private requestIsThere(): void {
     if (this.arrivalEndMs === Number.POSITIVE_INFINITY) return;
     this.arrivalEndMs = Number.POSITIVE_INFINITY;
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) this.host.dueCalls.delete(this);
+    if (this.deadlineMs === Number.POSITIVE_INFINITY) this.unwatch();
+  }
+
+  private watch(): void {
+    if (this.watched) return;
+    this.watched = true;
+    this.host.dueCalls.add(this);
+  }
+
+  private unwatch(): void {
+    if (!this.watched) return;
+    this.watched = false;
+    this.host.dueCalls.delete(this);
   }
 
   /** False: nothing can be sent. Otherwise the response has begun. */
   private mayWrite(): boolean {
-    if (this.over) return false;
-    const { stream } = this;
-    if (stream.headersSent) return true;
-    if (stream.destroyed || stream.closed) return false;
-    stream.on('wantTrailers', () => this.sendTrailers());
-    stream.respond(responseHeaders, withTrailers);
+    if (this.over || this.stream.closed) return false;
+    if (!this.stream.responded) this.stream.respond(answerFields, false);
     return true;
   }
 
-  private writeBoth(prefix: Buffer, bytes: Bytes): void {
-    const { stream } = this;
-    stream.cork();
-    stream.write(prefix);
-    stream.write(bytes, this.written);
-    stream.uncork();
-  }
-
   private afterSend(): boolean {
-    this.account();
     const { host, stream } = this;
-    const unsentBytes = stream.writableLength;
+    const { unsentBytes } = stream;
+    // Nothing is unsent and nothing was.
+    if (unsentBytes === 0 && this.accountedBytes === 0) return true;
+    this.account();
     if (unsentBytes <= host.limits.grpcStreamQueueBytesMax && unsentBytes <= host.roomBytes) return true;
     if (!this.full) {
       this.full = true;
-      this.splitter.stop();
+      this.splitter?.stop();
       this.follow();
     }
     return false;
   }
 
-  private afterWrite(): void {
-    if (this.gone) return;
-    this.account();
-    if (!this.full) return;
-    const { host, stream } = this;
-    // Nothing unsent is room enough, whatever others hold: else nobody might ever wake it.
-    const lowBytes = Math.max(0, Math.min(host.limits.grpcStreamQueueBytesMax, host.roomBytes) / 2);
-    if (stream.writableLength > lowBytes) return;
-    this.full = false;
-    if (this.finished) return;
-    this.tellDrained?.();
-    if (this.full || this.over) return;
-    this.splitter.resume();
-    this.follow();
-    this.concludeRequest();
-  }
-
+  /** All is said. A client that goes on is told to stop by its connection. */
   private end(status: GrpcStatus, message: string): void {
     const { stream } = this;
     this.finished = true;
     this.counts?.ended(status);
     this.letGoOfRequest();
-    const trailers =
-      status === grpcStatus.ok ? okTrailers : { 'grpc-status': String(status), 'grpc-message': statusText(message) };
-    if (stream.headersSent) {
-      this.trailers = trailers;
-      stream.end();
-    } else if (!stream.destroyed && !stream.closed) {
-      stream.respond({ ...responseHeaders, ...trailers }, withoutBody);
-      this.leave();
-    }
-  }
-
-  private sendTrailers(): void {
-    if (this.trailers === null || this.stream.destroyed || this.stream.closed) return;
-    this.stream.sendTrailers(this.trailers);
-    this.leave();
-  }
-
-  /** All is said. A client that goes on is told to stop, once what was said is on its way. */
-  private leave(): void {
-    const { stream } = this;
-    if (stream.isPaused()) stream.resume();
-    if (this.readEnded) return;
-    setImmediate(() => {
-      if (!this.readEnded && !stream.destroyed) stream.close();
-    });
+    stream.resume();
+    const trailers = status === grpcStatus.ok ? okTrailers : statusFields(status, message);
+    if (stream.responded) stream.end(trailers);
+    else stream.respond([...answerFields, ...trailers], true);
   }
 
   private letGoOfRequest(): void {
-    this.splitter.clear();
-    this.giveRoomBack();
-    this.host.dueCalls.delete(this);
+    this.splitter?.clear();
+    if (this.arrival !== null || this.smallBytes > 0 || this.waiting) this.giveRoomBack();
+    this.unwatch();
     this.account();
   }
 
@@ -408,37 +413,19 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall {
     this.tellCancelled?.();
   }
 
-  private aborted(): void {
-    if (!this.finished) this.cancel();
-    // A stream that is not read would stay, for the sake of what nobody wants to read any more.
-    setImmediate(() => this.stream.destroy());
-  }
-
-  private closed(): void {
-    this.letGoOfRequest();
-    this.host.changeHeld(-this.accountedBytes);
-    this.accountedBytes = 0;
-    if (!this.finished) this.cancel();
-    this.gone = true;
-    this.host.closed(this);
-  }
-
   private account(): void {
     if (this.gone) return;
-    const bytes = this.stream.writableLength + this.splitter.heldBytes;
+    const bytes = this.stream.unsentBytes + (this.splitter?.heldBytes ?? 0);
     if (bytes === this.accountedBytes) return;
     this.host.changeHeld(bytes - this.accountedBytes);
     this.accountedBytes = bytes;
   }
 }
 
-function writePrefix(target: Buffer, byteLength: number): void {
+function writePrefix(target: Uint8Array, byteLength: number): void {
   target[0] = 0;
-  target.writeUInt32BE(byteLength, 1);
-}
-
-function prefixOf(byteLength: number): Buffer {
-  const prefix = Buffer.allocUnsafe(prefixBytes);
-  writePrefix(prefix, byteLength);
-  return prefix;
+  target[1] = byteLength >> 24;
+  target[2] = byteLength >> 16;
+  target[3] = byteLength >> 8;
+  target[4] = byteLength;
 }

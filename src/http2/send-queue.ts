@@ -1,0 +1,122 @@
+// What the streams of a connection send, within the windows that the client grants: in turns of one frame, so that no
+// stream waits for a longer one. Frames without data need no window and are not held back here.
+
+import type { Bytes } from '../shared/bytes.js';
+import { Fifo } from '../shared/fifo.js';
+import { flag, frameBytesMax, frameType, initialWindowBytes, windowBytesMax } from './frames.js';
+import type { Http2Stream } from './http2-stream.js';
+import type { Outbox } from './outbox.js';
+
+export class SendQueue {
+  private readonly outbox: Outbox;
+  /** Of the whole connection. */
+  private window = initialWindowBytes;
+  /** That every stream begins with. */
+  private streamWindow = initialWindowBytes;
+  /** Streams that have queued bytes and a window. */
+  private readonly ready = new Fifo<Http2Stream>();
+  private readonly addPiece = (piece: Bytes): void => this.outbox.add(piece);
+
+  constructor(outbox: Outbox) {
+    this.outbox = outbox;
+  }
+
+  /** Sends a frame at once, if it is not too large and nothing is in its way. */
+  sendNow(stream: Http2Stream, head: Bytes, body: Bytes): boolean {
+    const bytes = head.length + body.length;
+    if (bytes > frameBytesMax || bytes > this.window || bytes > this.windowOf(stream)) return false;
+    const { outbox } = this;
+    if (outbox.isFull()) return false;
+    this.spend(stream, bytes);
+    outbox.head(frameType.data, 0, stream.id, bytes);
+    outbox.add(head);
+    outbox.add(body);
+    return true;
+  }
+
+  /** The stream has queued bytes, or a larger window. */
+  queued(stream: Http2Stream): void {
+    if (stream.waitsToSend || stream.unsentBytes === 0 || this.windowOf(stream) <= 0) return;
+    stream.waitsToSend = true;
+    this.ready.push(stream);
+    if (this.window > 0) this.outbox.schedule();
+  }
+
+  /** Sends what may be sent. */
+  fill(): void {
+    const { ready, outbox } = this;
+    while (ready.length > 0 && this.window > 0 && !outbox.isFull()) {
+      const stream = ready.shift() as Http2Stream;
+      stream.waitsToSend = false;
+      const bytes = Math.min(stream.unsentBytes, frameBytesMax, this.window, this.windowOf(stream));
+      if (stream.closed || bytes <= 0) continue;
+      this.spend(stream, bytes);
+      outbox.head(frameType.data, 0, stream.id, bytes);
+      stream.takeQueued(bytes, this.addPiece);
+      stream.tellSent();
+      this.queued(stream);
+    }
+  }
+
+  /** The socket takes more. */
+  resume(): void {
+    if (this.ready.length > 0 && this.window > 0) this.outbox.schedule();
+  }
+
+  /** The client takes so many bytes more on all streams together. False: that is more than may be. */
+  growConnection(bytes: number): boolean {
+    if (this.window + bytes > windowBytesMax) return false;
+    this.window += bytes;
+    this.resume();
+    return true;
+  }
+
+  /** The same for one stream. */
+  growStream(stream: Http2Stream, bytes: number): boolean {
+    if (this.windowOf(stream) + bytes > windowBytesMax) return false;
+    stream.spentWindow -= bytes;
+    this.queued(stream);
+    return true;
+  }
+
+  /** The client takes so many bytes on every stream, on those that are open as well: they are to be told to `queued`. */
+  setStreamWindow(bytes: number): void {
+    this.streamWindow = bytes;
+  }
+
+  /** May be negative: the client may take back what it granted. */
+  private windowOf(stream: Http2Stream): number {
+    return this.streamWindow - stream.spentWindow;
+  }
+
+  private spend(stream: Http2Stream, bytes: number): void {
+    this.window -= bytes;
+    stream.spentWindow += bytes;
+  }
+}
+
+/** GOAWAY: the last stream that is served, why, and a text for people. */
+export function writeGoAway(outbox: Outbox, lastStream: number, code: number, text: string): void {
+  const bytes = Buffer.from(text, 'utf8');
+  outbox.head(frameType.goAway, 0, 0, 8 + bytes.length);
+  outbox.uint32(lastStream);
+  outbox.uint32(code);
+  outbox.add(bytes);
+}
+
+/** HEADERS, in as many frames as they need. */
+export function writeFields(outbox: Outbox, stream: number, block: Uint8Array, end: boolean): void {
+  const endStream = end ? flag.endStream : 0;
+  if (block.length <= frameBytesMax) {
+    outbox.head(frameType.headers, flag.endHeaders | endStream, stream, block.length);
+    outbox.add(block);
+    return;
+  }
+  for (let at = 0; at < block.length; at += frameBytesMax) {
+    const piece = block.subarray(at, at + frameBytesMax);
+    const last = at + frameBytesMax >= block.length ? flag.endHeaders : 0;
+    const type = at === 0 ? frameType.headers : frameType.continuation;
+    outbox.head(type, last | (at === 0 ? endStream : 0), stream, piece.length);
+    outbox.add(piece);
+  }
+}
