@@ -309,7 +309,7 @@ export class Http2Connection {
     if (this.stopping) return;
     if (this.streams.size >= this.settings.streamsMax) this.writeReset(id, errorCode.refusedStream);
     else if (fields === null) this.writeReset(id, errorCode.enhanceYourCalm);
-    else if (fields !== this.lastFields && !isRequest(fields)) this.writeReset(id, errorCode.protocol);
+    else if (!isRequest(fields, this.lastFields)) this.writeReset(id, errorCode.protocol);
     else {
       this.lastFields = fields;
       const stream = new Http2Stream(id, this, this.settings.streamWindowBytes);

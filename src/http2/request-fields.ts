@@ -3,8 +3,8 @@
 
 import type { HeaderField } from './hpack-decoder.js';
 
-const pseudoFields: ReadonlySet<string> = new Set([':method', ':scheme', ':path', ':authority']);
-const required = [':method', ':scheme', ':path'] as const;
+const pseudoBits: Readonly<Record<string, number>> = { ':method': 1, ':scheme': 2, ':path': 4, ':authority': 8 };
+const requiredBits = 1 | 2 | 4;
 const connectionFields: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -14,27 +14,32 @@ const connectionFields: ReadonlySet<string> = new Set([
 ]);
 const colon = 0x3a;
 
-export function isRequest(fields: readonly HeaderField[]): boolean {
-  const seen = new Set<string>();
+/** `known`: a list that was judged to be a request; fields that both share, the very objects, are not judged again. */
+export function isRequest(fields: readonly HeaderField[], known: readonly HeaderField[] | null): boolean {
+  if (fields === known) return true;
+  let seen = 0;
   let regular = false;
-  for (const { name, value } of fields) {
-    if (name.charCodeAt(0) === colon) {
-      if (regular || !pseudoFields.has(name) || seen.has(name)) return false;
-      seen.add(name);
-    } else {
+  for (let at = 0; at < fields.length; at++) {
+    const field = fields[at] as HeaderField;
+    const { name } = field;
+    if (name.charCodeAt(0) !== colon) {
       regular = true;
-      if (!isRegular(name, value)) return false;
+      if (known?.[at] !== field && !isRegular(field)) return false;
+      continue;
     }
+    const bit = pseudoBits[name] ?? 0;
+    if (regular || bit === 0 || (seen & bit) !== 0) return false;
+    seen |= bit;
   }
-  return required.every((name) => seen.has(name));
+  return (seen & requiredBits) === requiredBits;
 }
 
 /** Fields behind a request's body. */
 export function isTrailers(fields: readonly HeaderField[]): boolean {
-  return fields.every(({ name, value }) => isRegular(name, value));
+  return fields.every((field) => isRegular(field));
 }
 
-function isRegular(name: string, value: string): boolean {
+function isRegular({ name, value }: HeaderField): boolean {
   if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return false;
   if (connectionFields.has(name) || (name === 'te' && value !== 'trailers')) return false;
   return !/[\0\r\n]/.test(value);
