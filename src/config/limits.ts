@@ -63,6 +63,8 @@ export const limits = {
   /** Unsent bytes of one gRPC call past which its method waits, and of all calls of a connection, which share them. */
   grpcStreamQueueBytesMax: 1 * 2 ** 20,
   grpcConnectionQueueBytesMax: 16 * 2 ** 20,
+  /** Unsent bytes of one gRPC connection past which answers that come are given up: their calls end as if by time. */
+  grpcUnreadAnswersBytesMax: 64 * 2 ** 20,
   /** A gRPC connection that is silent for half of it is pinged, and closed when it stays silent. */
   grpcSilenceMsMax: 120_000,
   watchesPerConnectionMax: 20_000,

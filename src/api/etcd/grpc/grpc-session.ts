@@ -130,6 +130,10 @@ export class GrpcSession implements CallHost, ConnectionHost {
     return this.host.limits.grpcConnectionQueueBytesMax - this.heldBytes;
   }
 
+  hasRoomFor(bytes: number): boolean {
+    return this.heldBytes === 0 || this.heldBytes + bytes <= this.host.limits.grpcUnreadAnswersBytesMax;
+  }
+
   changeHeld(bytes: number): void {
     this.heldBytes += bytes;
     this.host.budget.change(bytes);

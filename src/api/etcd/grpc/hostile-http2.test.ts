@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ClientPortBench, until } from '../../../../test/support/client-port-bench.js';
 import { GrpcTestClient } from '../../../../test/support/grpc-test-client.js';
-import { TestMethods } from '../../../../test/support/grpc-test-methods.js';
+import { answer, TestMethods } from '../../../../test/support/grpc-test-methods.js';
 import {
   callHeaders,
   endHeaders,
@@ -325,6 +325,29 @@ describe('many calls', () => {
     await until(() => isOver(connection, 799));
     await until(() => bench.port.callCount === 0 && bench.port.heldBytes === 0);
     expect(test.calls.length).toBe(401);
+  });
+
+  it('whose answers are large and not read are given up past a bound', async () => {
+    const { bench, raw, test, witness } = await setup({ grpcUnreadAnswersBytesMax: 550_000 });
+    const connection = raw().begin();
+    const message = Buffer.concat([messagePrefix(2), Buffer.from('hi')]);
+    const streams = Array.from({ length: 20 }, (_, index) => 1 + 2 * index);
+    for (const stream of streams) {
+      connection.write(openCall(stream, '/test.Echo/Hang'), frame(frameTypes.data, endStream, stream, message));
+    }
+    await until(() => test.calls.length === streams.length);
+    // All were asked for before the first of them is answered.
+    for (const call of test.calls) answer(call, new Uint8Array(100_000));
+    await until(() => streams.filter((stream) => isOver(connection, stream)).length === 15);
+    expect(textOf(connection, 39)).toContain('etcdserver: request timed out');
+    expect(bench.port.heldBytes).toBeLessThanOrEqual(550_000);
+    await witness();
+    connection.write(frame(frameTypes.windowUpdate, 0, 0, Buffer.from([0x00, 0xff, 0xff, 0xff])));
+    for (const stream of streams.slice(0, 5)) {
+      connection.write(frame(frameTypes.windowUpdate, 0, stream, Buffer.from([0x00, 0xff, 0xff, 0xff])));
+    }
+    await until(() => streams.every((stream) => isOver(connection, stream)));
+    await until(() => bench.port.callCount === 0 && bench.port.heldBytes === 0);
   });
 
   it('past their number are refused', async () => {

@@ -21,6 +21,8 @@ export interface CallHost {
   readonly commonName: string | undefined;
   /** Bytes that one of its calls may have unsent without harm to others. */
   readonly roomBytes: number;
+  /** So many bytes more may wait for the client; false: it has not read what it was sent before. */
+  hasRoomFor(bytes: number): boolean;
   /** A call holds so many bytes more (or fewer). */
   changeHeld(bytes: number): void;
   /** Bytes of unfinished messages that need no room of their own: true if they are taken. */
@@ -163,6 +165,10 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   send(message: Bytes): boolean {
+    if (!this.stream.responded && !this.host.hasRoomFor(message.length)) {
+      this.stop(grpcStatus.unavailable, 'etcdserver: request timed out');
+      return false;
+    }
     if (!this.mayWrite()) return false;
     this.counts?.sent(message.length);
     writePrefix(prefix, message.length);
