@@ -9,10 +9,10 @@ import { TreeAccess, type TreeAccessLimits } from './access/tree-access.js';
 import type { Alarm, AlarmFlags } from './alarm.js';
 import { CommittedAlarms } from './alarms.js';
 import type { CommandEnvelope, CommandOutput, CommandResult, RequestIdentity } from './command.js';
+import { CommittedLayers, type CommittedLayersOptions } from './committed-layers.js';
 import { type Entry, type Operation, type SpaceId, spaces } from './delta.js';
 import { type CommandParts, executeCommand } from './execute-command.js';
-import { type DigestDone, Flusher, type VersionsHashDone } from './flusher.js';
-import { Generation } from './generation.js';
+import type { DigestDone, VersionsHashDone } from './flusher.js';
 import { type KeyText, keyTextOf } from './key-text.js';
 import { type LeasePort, noLeases } from './lease-commands.js';
 import type {
@@ -41,27 +41,13 @@ import { readCommitted, readCommittedAt, scanCommitted } from './tree-view.js';
 import type { PastReader } from './watch-event.js';
 import { WatchHub } from './watch-hub.js';
 
-export interface TreeOptions extends SessionLimits, TransactionLimits, TreeAccessLimits {
-  /**
-   * A generation is cut, and a flush due, when it holds this many bytes or this many versions. LMDB keeps every page that
-   * a flush touches in memory, up to one a version, so that the second bounds its memory whatever the keys.
-   */
-  readonly overlayFlushBytes: number;
-  readonly overlayFlushVersions: number;
+export interface TreeOptions extends SessionLimits, TransactionLimits, TreeAccessLimits, CommittedLayersOptions {
   /** History rows that one `changes` call looks at, matching or not. */
   readonly historyRowsMax: number;
-  /** Versions that one slice of compaction looks at. */
-  readonly compactVersionsMax: number;
-  /** Runs the task after the current call has returned (Scheduler.defer). */
-  readonly defer: (task: () => void) => void;
-  /** Keys as text; the server passes a native one. */
-  readonly keyText?: KeyText;
   /** Puts are refused while this is so. */
   readonly overQuota?: () => boolean;
   /** What lease commands need, where they are executed. */
   readonly leases?: LeasePort;
-  /** Background work failed (compaction, a checkpoint's digest); it is retried, but the operator should know. */
-  readonly onBackgroundError?: (error: Error) => void;
 }
 
 export class Tree implements ReplicatedTree {
@@ -72,17 +58,14 @@ export class Tree implements ReplicatedTree {
   private readonly keyText: KeyText;
   private readonly hub: WatchHub;
   private readonly spaceListeners = new SpaceListeners();
-  private readonly pins = new RevisionPins(() => this.flusher.pump());
+  private readonly pins = new RevisionPins(() => this.layers.pump());
   private readonly past: PastReader;
   private readonly staged = new StagedLayer();
-  private readonly layers: { store: TreeStore; generations: Generation[]; readonly keyText: KeyText };
+  private readonly layers: CommittedLayers;
   private sessions: SessionTable;
-  private flusher: Flusher;
   private applied: Zxid;
   private current: Revision;
   private compacted: Revision;
-  private frozenBytes = 0;
-  private checkpointListeners: ((result: DigestResult) => void)[] = [];
   private readonly view: StagedView;
   private readonly committedAlarms: CommittedAlarms;
   private readonly commandParts: CommandParts;
@@ -92,12 +75,11 @@ export class Tree implements ReplicatedTree {
     this.keyText = options.keyText ?? keyTextOf;
     this.past = { recordAt: (key, at) => readPast(this.layers, this, key, at) };
     this.hub = new WatchHub(this.past);
-    this.layers = { store, generations: [new Generation(store.meta.revision)], keyText: this.keyText };
     this.sessions = new SessionTable(options, store.sessions(), store.meta.sessionsEvictedThrough);
     this.applied = store.meta.appliedZxid;
     this.current = store.meta.revision;
     this.compacted = store.meta.compactedRevision;
-    this.flusher = this.createFlusher(store);
+    this.layers = this.createLayers(store);
     this.access = new TreeAccess(store, options);
     this.committedAlarms = new CommittedAlarms(this);
     this.view = this.createView();
@@ -121,11 +103,11 @@ export class Tree implements ReplicatedTree {
   }
 
   get overlayBytes(): number {
-    return this.frozenBytes + this.collecting.bytes;
+    return this.layers.bytes;
   }
 
   get flushDue(): boolean {
-    return this.layers.generations.length > 1;
+    return this.layers.flushDue;
   }
 
   get stagedZxid(): Zxid {
@@ -133,7 +115,7 @@ export class Tree implements ReplicatedTree {
   }
 
   get flushedZxid(): Zxid {
-    return this.flusher.flushedZxid;
+    return this.layers.flushedZxid;
   }
 
   // ---- leader ----
@@ -167,7 +149,7 @@ export class Tree implements ReplicatedTree {
       this.applyResolved(resolved);
       this.access.onCommitted(resolved.versions);
     }
-    this.cutIfFull();
+    this.layers.cutIfFull();
   }
 
   dropStaged(): void {
@@ -182,7 +164,7 @@ export class Tree implements ReplicatedTree {
     for (const entry of entries) {
       if (entry.zxid > this.applied) this.applyResolved(resolveEntry(entry, this.view));
     }
-    this.cutIfFull();
+    this.layers.cutIfFull();
   }
 
   get(key: Bytes): ReadResult {
@@ -233,17 +215,13 @@ export class Tree implements ReplicatedTree {
 
   replaceStore(store: TreeStore): void {
     const through = this.current;
-    this.flusher.stop();
+    this.layers.replaceStore(store);
     this.staged.clear();
-    this.layers.store = store;
     this.view.reset();
     this.sessions = new SessionTable(this.options, store.sessions(), store.meta.sessionsEvictedThrough);
-    this.layers.generations = [new Generation(store.meta.revision)];
-    this.frozenBytes = 0;
     this.applied = store.meta.appliedZxid;
     this.current = store.meta.revision;
     this.compacted = store.meta.compactedRevision;
-    this.flusher = this.createFlusher(store);
     this.access.load(store);
     this.pins.storeReplaced(this.compacted);
     this.spaceListeners.reset();
@@ -251,26 +229,15 @@ export class Tree implements ReplicatedTree {
   }
 
   flush(options: { readonly force: boolean; readonly done?: (error: Error | null) => void }): void {
-    const { force, done } = options;
-    if (force) this.flusher.request(this.applied, done ?? ignoreResult);
-    else if (done !== undefined) this.flusher.join(done);
-    else this.flusher.pump();
+    this.layers.flush(options);
   }
 
   digest(done: DigestDone): void {
-    const flusher = this.flusher;
-    flusher.request(this.applied, (error) => {
-      if (error !== null) done(error, null);
-      else flusher.digest(done);
-    });
+    this.layers.digest(done);
   }
 
   hashVersions(through: Revision, done: VersionsHashDone): void {
-    const flusher = this.flusher;
-    flusher.request(this.applied, (error) => {
-      if (error !== null) done(error, null);
-      else flusher.hashVersions(through, done);
-    });
+    this.layers.hashVersions(through, done);
   }
 
   usage(): StoreUsage {
@@ -278,29 +245,18 @@ export class Tree implements ReplicatedTree {
   }
 
   reclaim(done: (error: Error | null) => void): void {
-    const { flusher, compacted } = this;
-    flusher.request(this.applied, (error) => {
-      if (error !== null) done(error);
-      else flusher.removed(compacted, done);
-    });
+    this.layers.reclaim(done);
   }
 
   contents(done: (error: Error | null, contents: StoreContents | null) => void): void {
-    this.flusher.request(this.applied, (error) => {
-      if (error !== null) done(error, null);
-      else giveContents(this.layers.store, done);
-    });
+    this.layers.contents(done);
   }
 
   onCheckpoint(listener: (result: DigestResult) => void): void {
-    this.checkpointListeners.push(listener);
+    this.layers.onCheckpoint(listener);
   }
 
   // ---- inside ----
-
-  private get collecting(): Generation {
-    return this.layers.generations[0] as Generation;
-  }
 
   /** The answer to a request that was seen before or may have been; undefined: execute it. */
   private repeated(identity: RequestIdentity): Execution | undefined {
@@ -350,7 +306,7 @@ export class Tree implements ReplicatedTree {
       `Cannot apply ${entry.zxid}: its revision is ${entry.revision}, not ${expected}`,
     );
     assert(entry.zxid > this.applied, `Cannot apply ${entry.zxid}: ${this.applied} is applied already`);
-    const collecting = this.collecting;
+    const collecting = this.layers.collecting;
     this.counts.entries += 1;
     for (let i = 0; i < versions.length; i++) {
       const version = versions[i] as VersionWrite;
@@ -371,19 +327,9 @@ export class Tree implements ReplicatedTree {
       this.spaceListeners.notify(versions);
     }
     if (resolved.checkpoint) {
-      this.freeze(true);
-      this.flusher.pump();
+      this.layers.freeze(true);
+      this.layers.pump();
     }
-  }
-
-  /**
-   * Called where a batch ends, since a flush must end there: a snapshot is taken where a flush ended, and logs hold whole
-   * batches. Cuts even while a flush runs: one flush is one transaction of the store, whose memory grows with it.
-   */
-  private cutIfFull(): void {
-    const { overlayFlushBytes, overlayFlushVersions } = this.options;
-    const { bytes, versionCount } = this.collecting;
-    if (bytes >= overlayFlushBytes || versionCount >= overlayFlushVersions) this.freeze(false);
   }
 
   private notify(resolved: ResolvedEntry): void {
@@ -392,28 +338,6 @@ export class Tree implements ReplicatedTree {
     let users = versions.length;
     while (users > 0 && (versions[users - 1] as VersionWrite).space !== spaces.user) users -= 1;
     this.hub.notify(entry.revision, texts, users === versions.length ? versions : versions.slice(0, users));
-  }
-
-  private freeze(checkpoint: boolean): void {
-    const frozen = this.collecting;
-    frozen.freeze(
-      {
-        appliedZxid: this.applied,
-        revision: this.current,
-        compactedRevision: this.compacted,
-        sessionsEvictedThrough: this.sessions.evictedThrough,
-      },
-      this.sessions,
-      checkpoint,
-    );
-    this.frozenBytes += frozen.bytes;
-    this.layers.generations.unshift(new Generation(this.current));
-    this.flusher.enqueue(frozen);
-  }
-
-  private release(generation: Generation): void {
-    this.frozenBytes -= generation.bytes;
-    this.layers.generations = this.layers.generations.filter((other) => other !== generation);
   }
 
   private createView(): StagedView {
@@ -429,7 +353,7 @@ export class Tree implements ReplicatedTree {
         return tree.compacted;
       },
       get checkpointsPending(): number {
-        return tree.flusher.checkpointsPending;
+        return tree.layers.checkpointsPending;
       },
       get alarms(): AlarmFlags {
         return tree.committedAlarms.flags;
@@ -440,35 +364,18 @@ export class Tree implements ReplicatedTree {
     });
   }
 
-  private createFlusher(store: TreeStore): Flusher {
-    const report = this.options.onBackgroundError ?? ignoreResult;
-    return new Flusher({
-      store,
-      compactVersionsMax: this.options.compactVersionsMax,
-      defer: this.options.defer,
+  private createLayers(store: TreeStore): CommittedLayers {
+    return new CommittedLayers(store, this.options, {
+      applied: () => ({
+        appliedZxid: this.applied,
+        revision: this.current,
+        compactedRevision: this.compacted,
+        sessionsEvictedThrough: this.sessions.evictedThrough,
+      }),
+      sessions: () => this.sessions,
       pinnedRevision: () => this.pins.least,
-      freeze: () => this.freeze(false),
-      release: (generation) => this.release(generation),
-      checkpointDone: (error, result) => {
-        if (error !== null) report(error);
-        else if (result !== null) for (const listener of this.checkpointListeners) listener(result);
-      },
-      compactionFailed: report,
     });
   }
-}
-
-/** A store that cannot be read is the caller's answer, not the end of the flush that it waited for. */
-function giveContents(store: TreeStore, done: (error: Error | null, contents: StoreContents | null) => void): void {
-  let contents: StoreContents;
-  try {
-    contents = store.contents();
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    done(error, null);
-    return;
-  }
-  done(null, contents);
 }
 
 const noOperations: readonly Operation[] = [];
@@ -488,6 +395,3 @@ function changesUserKey(operation: Operation): boolean {
       return false;
   }
 }
-
-/** For callers that do not want to know. */
-function ignoreResult(): void {}
