@@ -8,13 +8,13 @@ import { bytesOf } from './byte-text.js';
 import { excess } from './checkers/boundedness.js';
 import { checkCalls } from './checkers/call-checks.js';
 import { checkClients } from './checkers/client-checks.js';
-import type { NodeView, Violation } from './checkers/ensemble-view.js';
-import type { InvariantName } from './checkers/invariants.js';
+import type { Violation } from './checkers/ensemble-view.js';
 import { checkTreeContent, checkTreeHistory } from './checkers/tree-content.js';
 import { checkWatch, isCaughtUp } from './checkers/watch-order.js';
 import { Checkpoints } from './checkpoints.js';
 import { ClientHistory } from './client-history.js';
 import { Compactions } from './compactions.js';
+import { catchUpBoundMs, Demands, isLed, isQuorumLed } from './demands.js';
 import { FaultInjector } from './fault-injector.js';
 import { drawSchedule, type FaultEvent } from './fault-schedule.js';
 import { drawPlan, type FaultKind, type FaultOptions, type RunPlan } from './run-plan.js';
@@ -64,15 +64,12 @@ export interface SimulationResult {
 
 /** After everything is healed, a leader must serve with all members behind it within this. */
 const livenessBoundMs = 10_000;
-/** A member that is still brought up to date delays that, as long as it gets further, up to this. */
-const catchUpBoundMs = 120_000;
 /** A leader begins epochs for others' sake at intervals that double, up to 320 times syncLimit. */
 const countedBoundMs = 180_000;
 /** After clients stop, everything under way must be answered within this. */
 const quietBoundMs = 10_000;
 /** After nobody renews leases any more, all have ended within this: the longest time to live, twice, and some. */
 const leasesEndBoundMs = 20_000;
-const stepMs = 50;
 
 export function runSimulation(options: SimulationOptions): Promise<SimulationResult> {
   return new Simulation(options).run();
@@ -82,6 +79,7 @@ class Simulation {
   private readonly options: SimulationOptions;
   private readonly plan: RunPlan;
   private readonly world: World;
+  private readonly demands: Demands;
   private readonly nodes: readonly SimulatedNode[];
   private readonly schedule: readonly FaultEvent[];
   private readonly faults: FaultInjector;
@@ -118,6 +116,7 @@ class Simulation {
       random: fork(),
       verbose: options.verbose ?? false,
     });
+    this.demands = new Demands(this.world);
     this.nodes = configs.map(
       (config, index) =>
         new SimulatedNode({
@@ -197,25 +196,25 @@ class Simulation {
     this.compactions.start();
     this.checkpoints.start();
     this.faults.start();
-    await this.advance(this.options.durationMs);
+    await this.demands.advance(this.options.durationMs);
     if (this.plan.quorumFirst) await this.proveQuorum();
     this.faults.heal();
     this.compactions.stop();
     this.checkpoints.stop();
     await this.pausesOver();
     await this.demandProgress();
-    await this.demand('everybody counts again', countedBoundMs, () => this.settled());
+    await this.demands.that('everybody counts again', countedBoundMs, () => this.demands.settled());
     this.stopClients();
-    await this.demand('leases end', leasesEndBoundMs, () => this.leasesEnded());
-    await this.demand('every request is answered', quietBoundMs, () => this.quiet());
+    await this.demands.that('leases end', leasesEndBoundMs, () => this.leasesEnded());
+    await this.demands.that('every request is answered', quietBoundMs, () => this.quiet());
     await this.compareDigests();
-    await this.demand(
+    await this.demands.that(
       'log and memory stay bounded',
       quietBoundMs,
       () => this.excess() === undefined,
       () => this.excess(),
     );
-    if (!this.broken) this.judge();
+    if (!this.demands.broken) this.judge();
     return this.result();
   }
 
@@ -228,10 +227,22 @@ class Simulation {
     const { nodes } = view;
     const silentFromMs = clock.nowMs() + catchUpBoundMs / 2;
     const isLedOrLate = (): boolean => isLed(nodes) || (clock.nowMs() >= silentFromMs && isQuorumLed(nodes));
-    await this.demand('progress after healing', livenessBoundMs, isLedOrLate, undefined, this.catchesUp());
+    await this.demands.that(
+      'progress after healing',
+      livenessBoundMs,
+      isLedOrLate,
+      undefined,
+      this.demands.catchesUp(),
+    );
     if (isLed(nodes)) return;
     this.stopClients();
-    await this.demand('progress after healing', livenessBoundMs, () => isLed(nodes), undefined, this.catchesUp());
+    await this.demands.that(
+      'progress after healing',
+      livenessBoundMs,
+      () => isLed(nodes),
+      undefined,
+      this.demands.catchesUp(),
+    );
   }
 
   private stopClients(): void {
@@ -246,20 +257,16 @@ class Simulation {
     const names = quorum.map((node) => node.view.index).join(', ');
     const who = (): string => `the members ${names} are healed`;
     const led = (): boolean => isLed(quorum.map((node) => node.view)) && quorum.every((node) => node.view.counted);
-    await this.demand('a healed quorum elects a leader', livenessBoundMs, led, who, this.catchesUp());
+    await this.demands.that('a healed quorum elects a leader', livenessBoundMs, led, who, this.demands.catchesUp());
     if (this.clients.length === 0) return;
     const before = this.history.operations.length;
     const written = (): boolean =>
       this.history.operations.slice(before).some(({ kind, outcome }) => kind !== 'read' && outcome === 'ok');
-    await this.demand('a healed quorum answers a write', quietBoundMs, written, who);
+    await this.demands.that('a healed quorum answers a write', quietBoundMs, written, who);
   }
 
   private async pausesOver(): Promise<void> {
-    await this.advance(Math.max(0, this.faults.pausedUntilMs() - this.world.clock.nowMs()));
-  }
-
-  private get broken(): boolean {
-    return this.world.view.violations.length > 0;
+    await this.demands.advance(Math.max(0, this.faults.pausedUntilMs() - this.world.clock.nowMs()));
   }
 
   private observe(): void {
@@ -278,62 +285,10 @@ class Simulation {
     };
   }
 
-  private async advance(durationMs: number): Promise<void> {
-    const { clock } = this.world;
-    if (!this.broken) await clock.runPromisesUntil(clock.nowMs() + durationMs, () => this.broken);
-  }
-
-  /**
-   * Runs until the condition holds; not within the bound is a violation. The bound begins anew whenever `getsFurther` says
-   * so, at most until `catchUpBoundMs`.
-   */
-  private async demand(
-    what: InvariantName,
-    boundMs: number,
-    holds: () => boolean,
-    why?: () => string | undefined,
-    getsFurther?: () => boolean,
-  ): Promise<void> {
-    const { clock, view } = this.world;
-    const lastMs = clock.nowMs() + catchUpBoundMs;
-    let untilMs = clock.nowMs() + boundMs;
-    while (!this.broken && !holds()) {
-      if (getsFurther?.() === true) untilMs = Math.min(lastMs, clock.nowMs() + boundMs);
-      if (clock.nowMs() >= untilMs) {
-        view.violate(
-          what,
-          `not within ${boundMs} ms${why === undefined ? '' : `: ${why()}`}:\n${view.nodes.map((node) => `    ${node.describe()}`).join('\n')}`,
-        );
-        return;
-      }
-      await this.advance(stepMs);
-    }
-  }
-
-  /** A member that does not serve yet has more on disk than ever before: a whole log may have to come over a slow disk. */
-  private catchesUp(): () => boolean {
-    const best = new Map<NodeView, number>();
-    return () => {
-      let further = false;
-      for (const node of this.world.view.nodes) {
-        if (node.serving || node.log.durable <= (best.get(node) ?? 0)) continue;
-        best.set(node, node.log.durable);
-        further = true;
-      }
-      return further;
-    };
-  }
-
-  /** One leader serves, everybody serves behind it in its epoch and is counted again. */
-  private settled(): boolean {
-    const { nodes } = this.world.view;
-    return isLed(nodes) && nodes.every((node) => node.counted);
-  }
-
   /** Clients wait for nothing, and every node has applied everything. */
   private quiet(): boolean {
     const { view } = this.world;
-    if (![...this.clients, ...this.holders].every((client) => client.idle) || !this.settled()) return false;
+    if (![...this.clients, ...this.holders].every((client) => client.idle) || !this.demands.settled()) return false;
     const caughtUp = view.nodes.every(
       (node) => node.applied === view.ledger.last && node.log.last === view.ledger.last,
     );
@@ -361,7 +316,7 @@ class Simulation {
   private async compareDigests(): Promise<void> {
     let whole = false;
     let asking = false;
-    await this.demand('digests are made', quietBoundMs, () => {
+    await this.demands.that('digests are made', quietBoundMs, () => {
       if (!asking && !whole) {
         asking = true;
         this.checkpoints.ask(0, (reports) => {
@@ -402,23 +357,4 @@ class Simulation {
       trace: trace.lines(),
     };
   }
-}
-
-/** One of them leads, and all serve in its epoch. */
-function isLed(nodes: readonly NodeView[]): boolean {
-  return followersOf(nodes) === nodes.length;
-}
-
-function isQuorumLed(nodes: readonly NodeView[]): boolean {
-  return followersOf(nodes) > nodes.length / 2;
-}
-
-/** How many serve in the epoch of one leader, that leader included; 0 without one. */
-function followersOf(nodes: readonly NodeView[]): number {
-  const leader = nodes.find((node) => node.serving && node.role === 'leading');
-  if (leader === undefined) return 0;
-  return nodes.filter(
-    (node) =>
-      node.up && node.serving && node.epoch === leader.epoch && (node === leader || node.leader === leader.serverId),
-  ).length;
 }
