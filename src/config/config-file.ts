@@ -1,6 +1,6 @@
-// Reads a configuration file: a JSON object, with errors that name the file and the line.
+// Reads a configuration file: usually a JSON object, with errors that name the file and the line.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { ConfigError } from './config-error.js';
 import type { ConfigDocument } from './config-settings.js';
 
@@ -8,18 +8,7 @@ import type { ConfigDocument } from './config-settings.js';
 const fileBytesMax = 1024 * 1024;
 
 export function readConfigFile(file: string): ConfigDocument {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new ConfigError(`Cannot read configuration "${file}": ${reasonOf(error)}`, { cause: error });
-  }
-  if (bytes.length > fileBytesMax) {
-    throw new ConfigError(
-      `Cannot use configuration "${file}": it has ${bytes.length} bytes, expected at most ${fileBytesMax}`,
-    );
-  }
-  const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
+  const text = readConfigText(file);
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -32,6 +21,26 @@ export function readConfigFile(file: string): ConfigDocument {
     throw new ConfigError(`Cannot use configuration "${file}": expected a JSON object`);
   }
   return document as ConfigDocument;
+}
+
+/** The text of a file in UTF-8, without the mark that some editors begin it with. */
+export function readConfigText(file: string): string {
+  let bytes: Buffer;
+  try {
+    requireSmall(file, statSync(file).size);
+    bytes = readFileSync(file);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`Cannot read configuration "${file}": ${reasonOf(error)}`, { cause: error });
+  }
+  // What is no file on a disk has no size before it is read.
+  requireSmall(file, bytes.length);
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
+}
+
+function requireSmall(file: string, size: number): void {
+  if (size <= fileBytesMax) return;
+  throw new ConfigError(`Cannot use configuration "${file}": it has ${size} bytes, expected at most ${fileBytesMax}`);
 }
 
 /** One clear error for everything that is wrong with a configuration. */

@@ -105,7 +105,7 @@ async function withClient<Result>(
 }
 
 describe('bin/etcd', () => {
-  it('runs a single member, configured by the environment too, and ends by the signal that stopped it', async () => {
+  it('runs a single member, configured by the environment or a file too, and ends by the signal that stopped it', async () => {
     const [member] = await membersNamed('one');
     if (member === undefined) throw new Error('no ports');
     const words = [...wordsOf(member, [member]).slice(2), '--snapshot-count=7'];
@@ -118,8 +118,11 @@ describe('bin/etcd', () => {
     expect((await withClient([member], (client) => client.set('k', 'v'))).revision).toBe(2);
     first.signal('SIGTERM');
     expect(await first.ended).toEqual({ code: null, signal: 'SIGTERM' });
-    const second = start(words, { ETCD_NAME: 'one' });
+    const file = words.slice(0, -1).map((word) => (word.startsWith('--') ? `${word.slice(2)}: ` : `${word}\n`));
+    writeFileSync(join(directory, 'etcd.yml'), ['name: one\n', ...file].join(''));
+    const second = start(['--config-file', 'etcd.yml'], { ETCD_NAME: 'other' });
     await second.ready();
+    expect(second.stderr).toContain('the configuration file counts alone, these are ignored: ETCD_NAME\n');
     expect((await withClient([member], (client) => client.get('k'))).record?.modRevision).toBe(2);
     second.signal('SIGINT');
     expect(await second.ended).toEqual({ code: null, signal: 'SIGINT' });

@@ -20,6 +20,8 @@ export interface EtcdArguments {
   /** What was given, by the flag's name. */
   readonly values: ReadonlyMap<string, string>;
   readonly warnings: readonly string[];
+  /** A file that says everything: then there are no values. */
+  readonly configFile?: string;
 }
 
 const prefix = 'ETCD_';
@@ -51,6 +53,9 @@ export function readEtcdArguments(words: readonly string[], environment: NodeJS.
       values.set(name, value);
     }
   }
+  for (const [name, value] of values) requireTruth(name, value);
+  const configFile = values.get('config-file') || environment[environmentName('config-file')];
+  if (configFile) return { wants: 'server', values: new Map(), warnings: besideFile(values, environment), configFile };
   const warnings = addEnvironment(values, environment);
   for (const [name, value] of values) requireTruth(name, value);
   return { wants: 'server', values, warnings };
@@ -61,6 +66,15 @@ function unknownFlag(word: string, name: string): EtcdUsageError {
   const nearest = nearestKey(name, Object.keys(etcdFlags));
   const hint = nearest === undefined ? '' : `; did you mean -${nearest}?`;
   return new EtcdUsageError(`flag provided but not defined: -${name}${hint}`, 2);
+}
+
+/** As etcd, a file takes no second word. */
+function besideFile(values: ReadonlyMap<string, string>, environment: NodeJS.ProcessEnv): readonly string[] {
+  const flags = [...values.keys()].filter((name) => name !== 'config-file').map((name) => `--${name}`);
+  const variables = Object.keys(etcdFlags).map(environmentName);
+  const others = variables.filter((name) => environment[name] && name !== environmentName('config-file'));
+  const ignored = [...flags, ...others];
+  return ignored.length === 0 ? [] : [`the configuration file counts alone, these are ignored: ${ignored.join(', ')}`];
 }
 
 /** Returns a warning for each variable that means nothing. */

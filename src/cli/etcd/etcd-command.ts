@@ -12,8 +12,8 @@ import { translate } from './etcd-translation.js';
 /** To the letter: supervisors wait for it. */
 const readyLine = 'ready to serve client requests';
 
-export async function runEtcd({ values, warnings }: EtcdArguments): Promise<void> {
-  const translation = translate(values);
+export async function runEtcd({ values, warnings, configFile }: EtcdArguments): Promise<void> {
+  const translation = translate(configFile === undefined ? values : await valuesOf(configFile));
   for (const warning of [...warnings, ...translation.warnings]) line(`warning: ${warning}`);
   const config = loadNodeConfig({ document: translation.document, environment: {} });
   refuseEtcdData(config.dataDir);
@@ -22,6 +22,12 @@ export async function runEtcd({ values, warnings }: EtcdArguments): Promise<void
     onServing: () => line(readyLine),
     stopped: endAsEtcd,
   });
+}
+
+/** Few have a file: who has none need not load what reads it. */
+async function valuesOf(configFile: string): Promise<ReadonlyMap<string, string>> {
+  const { readEtcdConfigFile } = await import('./etcd-config-file.js');
+  return readEtcdConfigFile(configFile);
 }
 
 function line(text: string): void {

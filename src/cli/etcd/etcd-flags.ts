@@ -31,6 +31,7 @@ const keepAlive = 'connections are watched in another way';
 const corruptCheck = 'members always compare their data';
 
 export const etcdFlags: Readonly<Record<string, EtcdFlag>> = {
+  'config-file': used(''),
   name: used('default'),
   'data-dir': used(''),
   'listen-peer-urls': used('http://localhost:2380'),
@@ -127,7 +128,6 @@ export const etcdFlags: Readonly<Record<string, EtcdFlag>> = {
   proxy: refused('off', noProxy),
   discovery: refused('', discovery),
   'discovery-srv': refused('', discovery),
-  'config-file': refused('', 'flags and the environment say it all'),
   'force-new-cluster': refusedTruth('restore a snapshot instead'),
   'client-crl-file': refused('', 'certificates that were revoked are not known here'),
   'client-cert-allowed-hostname': refused('', 'only authorities are asked for'),
