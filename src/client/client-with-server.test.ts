@@ -117,7 +117,7 @@ describe.each(transports)('ZabtreeClient over %s', (_, transport) => {
         if (seen.length === 3) return;
       }
     })();
-    await expect.poll(() => seen.length).toBe(1);
+    await expect.poll(() => seen.length, { timeout: 15_000 }).toBe(1);
     await client.delete('a');
     await client.set('c', '');
     await watching;
@@ -207,7 +207,7 @@ describe('ZabtreeClient through a network that breaks', () => {
         if (revisions.length >= 2_000) return;
       }
     })();
-    await expect.poll(() => begun).toBe(true);
+    await expect.poll(() => begun, { timeout: 15_000 }).toBe(true);
     for (let batch = 0; batch < 100; batch++) {
       // A frame must fit between two breaks, so the writer does not run far ahead.
       await expect.poll(() => batch * 20 - revisions.length, { interval: 1, timeout: 10_000 }).toBeLessThan(100);

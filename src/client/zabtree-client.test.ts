@@ -316,7 +316,7 @@ describe('ZabtreeClient', () => {
     const client = clientOf([peer]);
     const write = failureOf(client.set('a', '1'));
     const read = failureOf(client.get('a'));
-    await expect.poll(() => server.asked.length).toBe(2);
+    await expect.poll(() => server.asked.length, { timeout: 15_000 }).toBe(2);
     client.close();
     expect((await write).code).toBe('OUTCOME_UNKNOWN');
     expect((await read).code).toBe('UNAVAILABLE');
@@ -416,7 +416,9 @@ describe('watch()', () => {
     };
     const { server, peer } = await serverWith(script);
     const watch = clientOf([peer]).watch();
-    await expect.poll(() => server.asked.some(({ body }) => body.type === 'cancelWatch')).toBe(true);
+    await expect
+      .poll(() => server.asked.some(({ body }) => body.type === 'cancelWatch'), { timeout: 15_000 })
+      .toBe(true);
     const revisions = await take(watch, 30_000);
     expect(revisions).toEqual(Array.from({ length: 30_000 }, (_, i) => i + 1));
   });
@@ -433,6 +435,6 @@ describe('onBroadcast()', () => {
     const { peer } = await serverWith(script);
     const received: number[] = [];
     clientOf([peer]).onBroadcast((payload) => received.push(...payload));
-    await expect.poll(() => received).toEqual([1, 2]);
+    await expect.poll(() => received, { timeout: 15_000 }).toEqual([1, 2]);
   });
 });
