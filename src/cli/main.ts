@@ -205,6 +205,9 @@ function registerWrites(program: Command): void {
     .addArgument(key)
     .addOption(expected)
     .action(async (name, flags) => (await import('./commands/key-commands.js')).runDelete(name, flags));
+  requestCommand(program, 'txn', "compare, and do one thing or another, at once: a transaction in etcdctl's words")
+    .option('-i, --interactive', 'ask for its parts, as always at a terminal')
+    .action(async (flags) => (await import('./commands/txn-command.js')).runTxn(flags));
   requestCommand(program, 'broadcast', 'tell everybody who listens now; nothing is stored')
     .argument('<payload>', 'the message, or - for standard input')
     .action(async (text, flags) => (await import('./commands/key-commands.js')).runBroadcast(text, flags));

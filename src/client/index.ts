@@ -3,20 +3,32 @@
 
 export { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
 export type { Channel, ChannelHandler, ClientTransport } from './client-transport.js';
+export type { BytesLike, RangeOptions } from './key-range.js';
 export type { GrantOptions, LeaseResult, TimeToLiveOptions, TimeToLiveResult } from './lease-requests.js';
 export type { ConnectionEvent } from './peer-rotation.js';
+export type {
+  Condition,
+  ConditionOperand,
+  ConditionRelation,
+  DeleteOperation,
+  GetOperation,
+  NestedOperation,
+  Operation,
+  OperationOutcome,
+  PutOperation,
+  TransactionRequest,
+  TransactionResult,
+} from './transaction.js';
 export type { Watch } from './watch.js';
 export type { WatchListener, WatchUpdate } from './watch-stream.js';
 export { type WebSocketLike, type WebSocketTransportOptions, webSocketTransport } from './websocket-transport.js';
 export {
-  type BytesLike,
   type ClientOptions,
   type ConditionOptions,
   type DigestAnswer,
   type GetResult,
   type ListOptions,
   type ListPage,
-  type RangeOptions,
   type ReadOptions,
   type RequestOptions,
   type StatusResult,

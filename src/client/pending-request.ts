@@ -1,8 +1,18 @@
 // One request of a client on its way to an answer, over as many attempts and peers as its deadline allows.
 
 import { StoreError } from '../shared/errors.js';
-import type { CommandEnvelope, NativeFrame, NativeRequestBody } from '../wire/native-messages.js';
+import type {
+  CommandEnvelope,
+  KeySelection,
+  NativeFrame,
+  NativeRequestBody,
+  Transaction,
+  TransactionStep,
+} from '../wire/native-messages.js';
 import type { WriteSession } from './write-session.js';
+
+/** Numbers, tags and lengths of a condition or an operation. */
+const partOverheadBytes = 128;
 
 /** What changes the tree. */
 export type Command = CommandEnvelope['command'];
@@ -24,7 +34,7 @@ export class PendingRequest {
   readonly timeoutMs: number;
   readonly deadlineMs: number;
   readonly done: RequestDone;
-  /** Key and value, bytes: what it weighs while in flight. */
+  /** Keys and values, bytes: what it weighs while in flight. */
   readonly weight: number;
   /** Session and number of a command, from its first attempt on. */
   session: WriteSession | undefined;
@@ -64,6 +74,7 @@ function weightOf(body: RequestBody): number {
     case 'command': {
       const { command } = body;
       if (command.type === 'add' || command.type === 'set') return command.key.length + command.value.length;
+      if (command.type === 'transact') return weightOfTransaction(command.transaction);
       return command.type === 'delete' ? command.key.length : 0;
     }
     case 'get':
@@ -73,6 +84,33 @@ function weightOf(body: RequestBody): number {
     default:
       return 0;
   }
+}
+
+/** Never less than what it takes on the wire. */
+function weightOfTransaction({ compares, success, failure }: Transaction): number {
+  let bytes = 0;
+  for (const { keys, ...condition } of compares) {
+    bytes += weightOfKeys(keys) + (condition.target === 'value' ? condition.operand.length : 0);
+  }
+  for (const step of [...success, ...failure]) bytes += weightOfStep(step);
+  return bytes + partOverheadBytes;
+}
+
+function weightOfStep(step: TransactionStep): number {
+  switch (step.type) {
+    case 'put':
+      return step.key.length + step.value.length + partOverheadBytes;
+    case 'delete':
+      return weightOfKeys(step.keys);
+    case 'range':
+      return weightOfKeys(step.selection);
+    case 'transaction':
+      return weightOfTransaction(step.transaction);
+  }
+}
+
+function weightOfKeys({ from, to }: KeySelection): number {
+  return from.length + (to?.length ?? 0) + partOverheadBytes;
 }
 
 /** Failures after which the same request may be sent again: nothing happened, or a command's identity protects it. */
@@ -108,6 +146,8 @@ export function isVerdict(error: StoreError): boolean {
     case 'REVISION_MISMATCH':
     case 'COMPACTED':
     case 'FUTURE_REVISION':
+    case 'LEASE_EXISTS':
+    case 'LEASE_NOT_FOUND':
     case 'PERMISSION_DENIED':
       return true;
     default:

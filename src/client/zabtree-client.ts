@@ -1,11 +1,12 @@
 // The client library: promises and async iterables over the request engine. Keys and values are bytes; text is taken as
 // UTF-8. One client holds one connection at a time and moves to the next peer by itself.
 
+import { emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
-import type { KeyRecord, NativeFrame, NativeRange, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
-import { utf8Encode } from '../wire/protobuf/utf8.js';
+import type { KeyRecord, NativeFrame, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
 import type { ClientTransport } from './client-transport.js';
+import { type BytesLike, bytesOf, type RangeOptions, rangeOf, revisionOf } from './key-range.js';
 import { type CommandAnswer, LeaseRequests } from './lease-requests.js';
 import type { Credentials } from './native-connection.js';
 import type { ConnectionEvent } from './peer-rotation.js';
@@ -14,6 +15,7 @@ import { copyOutput, copyRecord } from './record-copy.js';
 import { RequestEngine, type Stream } from './request-engine.js';
 import type { RequestOptions, WriteResult } from './request-options.js';
 import { StreamLiveness } from './stream-liveness.js';
+import { carryOut, type TransactionRequest, type TransactionResult, transactionOf } from './transaction.js';
 import { Watch } from './watch.js';
 import { type WatchListener, type WatchSettings, WatchStream } from './watch-stream.js';
 
@@ -32,9 +34,6 @@ export interface ClientOptions {
 
 export type { RequestOptions, WriteResult };
 
-/** Bytes, or text to be encoded as UTF-8. */
-export type BytesLike = Uint8Array | string;
-
 export interface ConditionOptions extends RequestOptions {
   /** Only if the key's mod revision is this; for `set`, 0: only if the key is absent. */
   readonly expectedRevision?: number;
@@ -50,15 +49,6 @@ export interface GetResult {
   readonly record: KeyRecord | undefined;
   readonly revision: Revision;
   readonly zxid: Zxid;
-}
-
-/** Which keys; all of them when empty. */
-export interface RangeOptions {
-  readonly key?: BytesLike;
-  readonly prefix?: BytesLike;
-  readonly from?: BytesLike;
-  /** Exclusive. */
-  readonly to?: BytesLike;
 }
 
 export interface ListOptions extends RangeOptions, ReadOptions {
@@ -97,7 +87,6 @@ export interface DigestAnswer {
 }
 
 const timeoutMsDefault = 5_000;
-const emptyPage = new Uint8Array(0);
 
 export class ZabtreeClient {
   readonly #engine: RequestEngine;
@@ -149,6 +138,11 @@ export class ZabtreeClient {
     return this.#write({ type: 'compact', revision: revisionOf(revision) }, options);
   }
 
+  /** Fails with OUTCOME_UNKNOWN also where it was carried out and only its answer is lost. */
+  async transact(request: TransactionRequest, options: RequestOptions = {}): Promise<TransactionResult> {
+    return await carryOut(transactionOf(request), (command) => this.#command(command, options));
+  }
+
   /** Leases: granted, revoked, kept alive, asked about. */
   get leases(): LeaseRequests {
     return this.#leases;
@@ -176,7 +170,7 @@ export class ZabtreeClient {
   async *list(options: ListOptions = {}): AsyncGenerator<ListPage> {
     const range = rangeOf(options);
     let left = options.limit ?? Number.POSITIVE_INFINITY;
-    let page: Uint8Array = emptyPage;
+    let page: Uint8Array = emptyBytes;
     let revision = revisionOf(options.revision ?? 0);
     do {
       const limit = Math.min(left, options.pageRecords ?? 0xffff_ffff);
@@ -324,22 +318,6 @@ export class ZabtreeClient {
   }
 }
 
-function bytesOf(value: BytesLike): Uint8Array {
-  return typeof value === 'string' ? utf8Encode(value) : value;
-}
-
-function revisionOf(value: number): Revision {
-  if (Number.isSafeInteger(value) && value >= 0) return value as Revision;
-  throw new StoreError('INVALID_ARGUMENT', `${value} is not a revision: expected an integer of at least 0`);
-}
-
 function conditionOf(options: ConditionOptions): { readonly expectedRevision?: Revision } {
   return options.expectedRevision === undefined ? {} : { expectedRevision: revisionOf(options.expectedRevision) };
-}
-
-function rangeOf(options: RangeOptions): NativeRange {
-  if (options.key !== undefined) return { type: 'single', key: bytesOf(options.key) };
-  if (options.prefix !== undefined) return { type: 'prefix', prefix: bytesOf(options.prefix) };
-  const to = options.to === undefined ? undefined : bytesOf(options.to);
-  return { type: 'range', from: options.from === undefined ? emptyPage : bytesOf(options.from), to };
 }

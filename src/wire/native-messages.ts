@@ -6,8 +6,24 @@ import type { ErrorCode } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandOutput } from '../tree/command.js';
 import type { KeyRecord } from '../tree/store.js';
+import type {
+  Compare,
+  KeySelection,
+  RangeSelection,
+  Transaction,
+  TransactionOperation as TransactionStep,
+} from '../tree/transaction.js';
 
-export type { CommandEnvelope, CommandOutput, KeyRecord };
+export type {
+  CommandEnvelope,
+  CommandOutput,
+  Compare,
+  KeyRecord,
+  KeySelection,
+  RangeSelection,
+  Transaction,
+  TransactionStep,
+};
 
 /** Which keys. */
 export type NativeRange =

@@ -59,6 +59,37 @@ test('set with an expected revision writes only if it is the revision', async ()
   expect(refused.stderr).toContain('REVISION_MISMATCH');
 });
 
+test('txn takes and prints what etcdctl does, and carries nothing out of input that it cannot take', async () => {
+  const lines = [
+    'mod("txn/a") = "0"',
+    '',
+    'put txn/a "x\\ty"',
+    'put txn/b 2',
+    '',
+    'get txn/ --prefix',
+    'del txn/b',
+    '',
+    '',
+  ];
+  const input = lines.join('\n');
+  expect(await run(['txn'], { input })).toMatchObject({ code: 0, stdout: 'SUCCESS\n\nOK\n\nOK\n', stderr: '' });
+  const asked = await run(['txn', '-i'], { input });
+  expect(asked).toMatchObject({ code: 0, stdout: 'FAILURE\n\ntxn/a\nx\ty\ntxn/b\n2\n\n1\n' });
+  expect(asked.stderr).toBe('compares:\nsuccess requests (get, put, del):\nfailure requests (get, put, del):\n');
+  const answered = await run(['txn', '-o', 'json'], { input });
+  expect(JSON.parse(answered.stdout)).toMatchObject({
+    succeeded: false,
+    responses: [
+      { type: 'get', records: [{ key: 'txn/a', value: 'x\ty' }], count: 1, more: false },
+      { type: 'delete', deleted: 0, previous: [] },
+    ],
+  });
+  for (const bad of ['\nput txn/c 1\n\n', 'mod("txn/a") = x\n\nput txn/c 1\n\n\n']) {
+    expect((await run(['txn'], { input: bad })).code).toBe(1);
+  }
+  expect((await run(['get', 'txn/c'])).code).toBe(3);
+});
+
 test('values come from standard input and go to standard output byte for byte', async () => {
   const text = 'line one\nline two\n\u0000 \u00ff';
   expect((await run(['set', 'bytes', '-'], { input: text })).code).toBe(0);

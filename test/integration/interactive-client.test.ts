@@ -187,6 +187,18 @@ test('the further commands answer', async () => {
     'list listed/ 1',
     'status',
     'digest',
+    'txn',
+    'val("listed/a") = "1"',
+    '',
+    'get listed/b',
+    '',
+    '',
+    'txn',
+    'val("listed/a")',
+    '',
+    'put listed/c 3',
+    '',
+    '',
     'use 2',
     'get listed/a',
     'status',
@@ -197,6 +209,9 @@ test('the further commands answer', async () => {
   expect(stdout).toContain('1 keys, and more');
   expect(stdout.match(/ leader /g)).toHaveLength(2);
   expect(stdout).toContain('3 nodes agree');
+  expect(stdout).toContain('failure requests (get, put, del):\nSUCCESS\n\nlisted/b\n2\n');
+  expect(stdout).toContain('del):\nError : INVALID_ARGUMENT: Cannot read the comparison');
+  expect(stdout).not.toContain('Unknown command');
   expect(stdout).toContain(`Using ${ensemble.node(2).addresses.RequestAddr}`);
   expect(stdout).toContain(`Connected to ${ensemble.node(2).addresses.RequestAddr}`);
 });

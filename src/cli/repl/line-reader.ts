@@ -4,7 +4,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import { StoreError } from '../../shared/errors.js';
 import { Fifo } from '../../shared/fifo.js';
-import { LineSplitter, type SplitLine, tooLong } from './line-splitter.js';
+import { LineSplitter, notText, type SplitLine, tooLong } from './line-splitter.js';
 
 export interface LineReaderOptions {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
@@ -44,8 +44,8 @@ export class LineReader {
   }
 
   /**
-   * Prints the prompt on a line of its own and waits; undefined: there is no more input. Rejects with TOO_LARGE when the
-   * line is too long; the next call gives the next line.
+   * Prints the prompt on a line of its own and waits; undefined: there is no more input. Rejects when the line is too long
+   * or no UTF-8; the next call gives the next line.
    */
   ask(prompt: string): Promise<string | undefined> {
     if (prompt !== '') this.#output.write(`${prompt}\n`);
@@ -53,7 +53,7 @@ export class LineReader {
     if (line !== undefined) {
       this.#lineUnits -= lengthOf(line);
       if (!this.#isFull() && !this.#closed) this.#source.resume();
-      return line === tooLong ? Promise.reject(tooLongError()) : Promise.resolve(line);
+      return typeof line === 'string' ? Promise.resolve(line) : Promise.reject(errorOf(line));
     }
     if (this.#closed) return Promise.resolve(undefined);
     this.#source.prompt();
@@ -77,8 +77,8 @@ export class LineReader {
       this.#lines.push(line);
       this.#lineUnits += lengthOf(line);
       if (this.#isFull()) this.#source.pause();
-    } else if (line === tooLong) waiting.reject(tooLongError());
-    else waiting.resolve(line);
+    } else if (typeof line === 'string') waiting.resolve(line);
+    else waiting.reject(errorOf(line));
   }
 
   #isFull(): boolean {
@@ -98,10 +98,13 @@ export class LineReader {
 }
 
 function lengthOf(line: SplitLine): number {
-  return line === tooLong ? 0 : line.length;
+  return typeof line === 'string' ? line.length : 0;
 }
 
-function tooLongError(): StoreError {
+function errorOf(line: Exclude<SplitLine, string>): StoreError {
+  if (line === notText) {
+    return new StoreError('INVALID_ARGUMENT', 'Cannot take a line that is no UTF-8: it is left out');
+  }
   return new StoreError('TOO_LARGE', `Cannot take a line of more than ${lineBytesMax} bytes: it is left out`);
 }
 

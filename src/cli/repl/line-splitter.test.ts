@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LineSplitter, type SplitLine, tooLong } from './line-splitter.js';
+import { LineSplitter, notText, type SplitLine, tooLong } from './line-splitter.js';
 
 function splitInChunks(bytes: Buffer, chunkBytes: number, lineBytesMax: number): SplitLine[] {
   const splitter = new LineSplitter(lineBytesMax);
@@ -25,6 +25,14 @@ describe('LineSplitter', () => {
 
   it('takes the ends of lines of other systems, and a last line without one', () => {
     expect(splitInChunks(Buffer.from('a\r\n\r\nb\rc\nlast'), 3, 100)).toEqual(['a', '', 'b\rc', 'last']);
+  });
+
+  it('drops a line that is no UTF-8, wherever it is cut', () => {
+    const bytes = Buffer.from('a\u00e9\n\xe9\n\nz', 'latin1');
+    const lines = Buffer.concat([Buffer.from('\u00e9\ufffd\n'), bytes]);
+    for (const chunkBytes of [1, 2, 100]) {
+      expect(splitInChunks(lines, chunkBytes, 100)).toEqual(['\u00e9\ufffd', notText, notText, '', 'z']);
+    }
   });
 
   it('drops a line above the limit and goes on with the next', () => {

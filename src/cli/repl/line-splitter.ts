@@ -1,5 +1,7 @@
 // Cuts a stream of bytes into lines of bounded length. A longer line is dropped as it comes, without being held, and
-// reported where it stood. Pure; it reads nothing itself.
+// reported where it stood; so is one that is no UTF-8, which would be something else as text. Reads nothing itself.
+
+import { isUtf8 } from 'node:buffer';
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
@@ -7,7 +9,10 @@ const carriageReturn = 0x0d;
 /** Stands in the place of a line that was too long. */
 export const tooLong = Symbol('a line that is too long');
 
-export type SplitLine = string | typeof tooLong;
+/** Stands in the place of a line that is no UTF-8. */
+export const notText = Symbol('a line that is no text');
+
+export type SplitLine = string | typeof tooLong | typeof notText;
 
 export class LineSplitter {
   readonly #lineBytesMax: number;
@@ -48,6 +53,7 @@ export class LineSplitter {
     this.#pieces = [];
     this.#byteLength = 0;
     if (isTooLong) return tooLong;
+    if (!isUtf8(bytes)) return notText;
     return bytes.toString('utf8', 0, bytes.at(-1) === carriageReturn ? bytes.length - 1 : bytes.length);
   }
 }

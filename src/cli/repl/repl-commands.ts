@@ -11,6 +11,7 @@ import { commandWords } from './command-words.js';
 import { KeyLoad, loadSummary } from './key-load.js';
 import type { LineReader } from './line-reader.js';
 import { ProgressBar } from './progress-bar.js';
+import { runReplTransaction } from './repl-transaction.js';
 import { cutMark, shownPart, shownValue } from './shown-value.js';
 
 interface ReplContext {
@@ -108,6 +109,9 @@ export class ReplCommands {
       command('Delete', '[key]', 1, 'delete a key', (words) => this.#delete(words)),
       command('Get', '[key]', 1, 'print a value', (words) => this.#get(words)),
       command('list', '[prefix [limit]]', 2, listed, (words) => this.#list(words)),
+      command('txn', '', 0, 'compare, and do one thing or another, at once', () =>
+        runReplTransaction(this.#context.client, this.#context.reader),
+      ),
       command('watch', '[prefix]', 1, 'print changes until Enter is pressed', (words) => this.#watch(words[0] ?? '')),
       command('status', '', 0, 'print the state of every member', () => this.#status()),
       command('digest', '', 0, 'compare the data of all members', () => this.#digest()),
