@@ -1,4 +1,5 @@
-// One watch of a stream: takes what the store delivers and says it in etcd's words. Keeps nothing of what it was told.
+// One watch of a stream: takes what the store delivers and says it in etcd's words. What is committed together is told
+// together; it keeps nothing of that beyond the turn of the event loop.
 
 import { CompactedError } from '../../service/compacted-error.js';
 import type { WatchHandle, WatchSink } from '../../service/store-service.js';
@@ -11,12 +12,17 @@ import type { WatchAnswer } from './codec/watch-response.js';
 import { failureOf, statusText } from './errors.js';
 import type { EventsOptions, WatchDesk } from './watch-desk.js';
 
+/** Keys and values of events of several revisions that one response may have: clients bound what they take. */
+const collectedBytesMax = 256 * 2 ** 10;
+
 /** What a watch sees of the stream that it belongs to. */
 export interface WatchOwner {
   readonly desk: WatchDesk;
   /** False: so much is unsent that this watch has to wait until it is resumed. */
   mayDeliver(watch: EtcdWatch): boolean;
   send(response: Bytes): void;
+  /** The watch has events that leave together with those of the rest of this turn. */
+  collect(watch: EtcdWatch): void;
   answer(answer: WatchAnswer, revision?: Revision): void;
   liveChanged(live: boolean): void;
   /** The watch is over and has been told so. */
@@ -34,6 +40,8 @@ export class EtcdWatch implements WatchSink, EventsOptions {
   live = false;
   /** Was sent no events since it was last asked. */
   private quiet = true;
+  private collected: WatchEvent[] = [];
+  private collectedBytes = 0;
   private readonly owner: WatchOwner;
   private handle: WatchHandle | null = null;
 
@@ -73,8 +81,27 @@ export class EtcdWatch implements WatchSink, EventsOptions {
   }
 
   events(events: readonly WatchEvent[]): void {
-    this.owner.desk.sendEvents(this, events, (response) => this.owner.send(response));
     this.quiet = false;
+    if (this.withPrevious) {
+      // What an event replaced is read while it is there for sure; damage that is found then ends the watch here.
+      this.owner.desk.sendEvents(this, events, (response) => this.owner.send(response));
+      return;
+    }
+    if (this.collected.length === 0) this.owner.collect(this);
+    for (const event of events) {
+      this.collected.push(event);
+      this.collectedBytes += event.key.length + (event.record?.value.length ?? 0);
+    }
+    if (this.collectedBytes >= collectedBytesMax) this.tell();
+  }
+
+  /** Sends what was collected. */
+  tell(): void {
+    const events = this.collected;
+    if (events.length === 0) return;
+    this.collected = [];
+    this.collectedBytes = 0;
+    this.owner.desk.sendEvents(this, events, (response) => this.owner.send(response));
   }
 
   /** Never wanted: etcd's watches begin with a revision. */

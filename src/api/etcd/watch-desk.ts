@@ -27,9 +27,22 @@ export class WatchDesk {
   /** Header of the last response with events: at one revision there are as many as there are watches. */
   private header: { readonly revision: number; readonly field: Bytes } | null = null;
 
+  private collecting: CollectingStream[] = [];
+  private readonly tellAll = (): void => {
+    const { collecting } = this;
+    this.collecting = [];
+    for (const stream of collecting) stream.tell();
+  };
+
   constructor(context: EtcdContext) {
     this.context = context;
     this.leaderGuard = new LeaderGuard(context.service, context.limits.etcdNoLeaderMs);
+  }
+
+  /** Has the stream tell what it collects, once everything that was committed together is there. */
+  collect(stream: CollectingStream): void {
+    if (this.collecting.length === 0) process.nextTick(this.tellAll);
+    this.collecting.push(stream);
   }
 
   /** A response without events, about the state as it is or at this revision. */
@@ -71,6 +84,11 @@ export class WatchDesk {
     }
     return this.header.field;
   }
+}
+
+/** A stream whose watches have collected events. */
+export interface CollectingStream {
+  tell(): void;
 }
 
 export interface EventsOptions {

@@ -30,6 +30,8 @@ export class WatchStream implements MessageStream, WatchOwner {
   private full = false;
   private readonly waiting = new Set<EtcdWatch>();
   private waking = false;
+  /** Watches with events of this turn. */
+  private collecting: EtcdWatch[] = [];
   /** Watches that are not live. */
   private behind = 0;
   /** The client wants to be told once all of them are. */
@@ -71,7 +73,22 @@ export class WatchStream implements MessageStream, WatchOwner {
     if (!this.over && !this.call.send(response)) this.full = true;
   }
 
+  collect(watch: EtcdWatch): void {
+    if (this.collecting.length === 0) this.desk.collect(this);
+    this.collecting.push(watch);
+  }
+
+  /** Sends what its watches have collected. */
+  tell(): void {
+    const { collecting } = this;
+    if (collecting.length === 0) return;
+    this.collecting = [];
+    for (const watch of collecting) watch.tell();
+  }
+
   answer(answer: WatchAnswer, revision?: Revision): void {
+    // It may say how far a watch has come.
+    this.tell();
     this.send(this.desk.answer(answer, revision));
   }
 
@@ -232,6 +249,7 @@ export class WatchStream implements MessageStream, WatchOwner {
     this.desk.open -= this.watches.size;
     this.watches.clear();
     this.waiting.clear();
+    this.collecting = [];
     if (this.progressTimer !== null) clearInterval(this.progressTimer);
     this.desk.leaderGuard.release(this.call);
   }

@@ -177,6 +177,43 @@ describe('Watch', () => {
     expect(numberOf(header?.raft_term)).toBe(1);
   });
 
+  it('tells in one response what is committed in one turn, and before whatever says how far it has come', async () => {
+    const bench = new Bench();
+    const client = bench.client();
+    client.create({ key: 'a', rangeEnd: 'b' });
+    client.create({ key: 'a', rangeEnd: 'b', prev_kv: true });
+    await bench.set('z', '');
+    client.send({ progress_request: {} });
+    await until(() => client.lines.length === 3);
+    for (const value of ['1', '2']) void bench.set('a', value);
+    const last: Command = { type: 'set', key: key('a'), value: key('3') };
+    bench.service.write({ command: last }, 1_000, () => client.send({ progress_request: {} }));
+    await until(() => client.lines.length >= 8);
+    expect(client.lines).toEqual([
+      '0 r1 created',
+      '1 r1 created',
+      '-1 r2',
+      '1 r3 a=1@3',
+      '1 r4 a=2@4 was 1@3',
+      '1 r5 a=3@5 was 2@4',
+      '0 r5 a=1@3 a=2@4 a=3@5',
+      '-1 r5',
+    ]);
+  });
+
+  it('ends a response where clients would not take a larger one', async () => {
+    const bench = new Bench();
+    const client = bench.client();
+    client.create({ key: 'a', rangeEnd: 'b' });
+    await bench.set('z', '');
+    client.send({ progress_request: {} });
+    await until(() => client.lines.length === 2);
+    const value = 'x'.repeat(100_000);
+    await Promise.all(Array.from({ length: 7 }, () => bench.set('a', value)));
+    await until(() => client.events().length === 7);
+    expect(client.responses.slice(2).map(({ events }) => events?.length)).toEqual([3, 3, 1]);
+  });
+
   it('takes an empty key as the least one, and a range end of one zero byte as no end', async () => {
     const bench = new Bench();
     const client = bench.client();
@@ -420,6 +457,7 @@ describe('Watch', () => {
       desk: new WatchDesk(bench.context),
       mayDeliver: () => true,
       send: () => undefined,
+      collect: () => undefined,
       answer: ({ canceled, cancelReason }) => void told.push(`${canceled} ${cancelReason}`),
       liveChanged: () => undefined,
       ended: () => void told.push('ended'),
