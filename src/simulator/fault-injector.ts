@@ -4,10 +4,11 @@
 
 import { SeededRandom } from '../shared/random.js';
 import { describeEvent, type FaultEvent } from './fault-schedule.js';
+import type { CrashKind } from './machine-disk.js';
 import { bridge, halves, isolation, oneWay, oneWayHalves, ring, type Severed } from './partition-shapes.js';
 import type { FaultKind, RunPlan } from './run-plan.js';
 import type { LinkEnd } from './simulated-link.js';
-import type { CrashKind, Rotting, SimulatedNode } from './simulated-node.js';
+import type { Rotting, SimulatedNode } from './simulated-node.js';
 import type { World } from './world.js';
 
 /** An event that has struck and is not repaired yet. */
@@ -142,8 +143,8 @@ export class FaultInjector {
     this.world.peers.mend();
     for (const node of this.nodes) {
       node.setFull(false);
-      node.slowness = 1;
-      node.crashAtStep(0, () => {});
+      node.disk.slowness = 1;
+      node.disk.crashAtStep(0, () => {});
     }
     // What crashed at this very moment is buried first.
     this.world.clock.after(1, () => {
@@ -263,7 +264,7 @@ export class FaultInjector {
 
   private crashAtStep({ random, event, node }: Strike): void {
     const kind = anyKind(random);
-    node.crashAtStep(1 + random.below(crashStepsMax), () => {
+    node.disk.crashAtStep(1 + random.below(crashStepsMax), () => {
       node.crash(kind);
       this.later(event.durationMs, () => node.boot());
     });
@@ -273,7 +274,7 @@ export class FaultInjector {
     const { node } = strike;
     const factors = this.slowness[node.view.index] as Map<number, number>;
     const settle = (): void => {
-      node.slowness = Math.max(1, ...factors.values());
+      node.disk.slowness = Math.max(1, ...factors.values());
     };
     factors.set(strike.event.index, factor);
     settle();

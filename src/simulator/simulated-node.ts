@@ -1,37 +1,31 @@
 // One simulated member: a disk that lives on, and a process that boots from it, crashes and boots again, running the
-// production driver and core over simulated ports. Tells the checkers what its disk and its process do.
+// production driver and core over simulated ports. Tells the checkers what its process does, as disk-witness.ts does of the
+// disk.
 
 import type { NodeConfig } from '../config/node-config.js';
 import { Ensemble } from '../ensemble/ensemble.js';
 import type { NodeStorage } from '../ensemble/ports.js';
 import { assert } from '../shared/assert.js';
-import { type EnsembleId, formatZxid, type Zxid, zxidZero } from '../shared/ids.js';
+import { type EnsembleId, formatZxid, zxidZero } from '../shared/ids.js';
 import type { SeededRandom } from '../shared/random.js';
 import { decodeManifest, manifestFileName } from '../storage/manifest.js';
-import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
 import { openNodeStorage } from '../storage/node-storage.js';
-import type { EpochRecord } from '../zab/effects.js';
-import type { Batch } from '../zab/messages.js';
 import { rotFile, rotLog } from './bit-rot.js';
 import { blankRecord, type NodeView } from './checkers/ensemble-view.js';
-import { cutHistoryHash, LogMirror } from './log-mirror.js';
-import { ObservedStorage, type StorageObserver } from './observed-storage.js';
+import { DiskWitness } from './disk-witness.js';
+import { LogMirror } from './log-mirror.js';
+import { type CrashKind, MachineDisk } from './machine-disk.js';
+import { ObservedStorage } from './observed-storage.js';
 import type { RunPlan } from './run-plan.js';
 import type { ReachableNode } from './simulated-client.js';
-import { SimulatedDisk } from './simulated-disk.js';
 import { simulatedRuntime } from './simulated-storage-runtime.js';
 import { NodeScheduler } from './virtual-clock.js';
 import type { World } from './world.js';
-
-/** What dies in a crash. */
-export type CrashKind = 'process' | 'machine';
 
 /** What bits of a disk can rot. */
 export type Rotting = 'log' | 'manifest';
 
 const dataDirectory = '/data';
-/** The longest that an operation takes which needs no platter. */
-const cachedMsMax = 0.05;
 /** Between attempts to get space on a full disk. */
 const fullDiskRetryMs = 20;
 
@@ -46,9 +40,6 @@ interface Process {
 /** Replaces a node's storage by one that misbehaves, so that a test can prove that the checkers notice. */
 export type StorageMutation = (storage: NodeStorage, scheduler: NodeScheduler) => NodeStorage;
 
-/** However slow a disk is: what was begun then must have ended when progress is demanded. */
-const diskDelayMaxMs = 5_000;
-
 export class SimulatedNode {
   readonly view: NodeView;
   private readonly world: World;
@@ -56,17 +47,11 @@ export class SimulatedNode {
   private readonly random: SeededRandom;
   private readonly plan: RunPlan;
   private readonly mutation: StorageMutation | undefined;
-  private readonly disk: SimulatedDisk;
-  private readonly trees: MemoryTreeDisk;
+  readonly disk: MachineDisk;
+  private readonly witness: DiskWitness;
   private process: Process | undefined;
   private crashing = false;
-  /** A truncation of the log that was begun: a crash may leave it done or not. */
-  private cutting: Zxid | undefined;
-  /** Disk work takes this many times longer. */
-  slowness = 1;
   private failing = false;
-  private stepsToCrash = 0;
-  private crashNow: () => void = () => {};
   private rotten = false;
 
   constructor(parts: {
@@ -83,8 +68,13 @@ export class SimulatedNode {
     this.random = parts.random;
     this.plan = parts.plan;
     this.mutation = parts.mutation;
-    this.disk = this.newDisk();
-    this.trees = this.newTrees();
+    this.disk = new MachineDisk({
+      world: this.world,
+      random: this.random,
+      speed: this.plan.disk,
+      scheduler: () => this.process?.scheduler,
+    });
+    this.witness = new DiskWitness(this.world, this.view, () => this.disk.step());
   }
 
   /** It has opened its disk and takes part. */
@@ -118,10 +108,10 @@ export class SimulatedNode {
     this.process = process;
     const promisesDue = (): void => world.clock.promisesDue();
     const opening = openNodeStorage({
-      runtime: simulatedRuntime({ disk: this.disk, scheduler, random: this.random, promisesDue }),
+      runtime: simulatedRuntime({ disk: this.disk.files, scheduler, random: this.random, promisesDue }),
       directory: dataDirectory,
       serverId: view.serverId,
-      treeStores: this.trees,
+      treeStores: this.disk.trees,
       segmentBytes: plan.limits.logSegmentBytes,
       fullDiskRetryMs,
       warn: (text) => world.say(view.index, text),
@@ -137,8 +127,8 @@ export class SimulatedNode {
     const { world, view } = this;
     const { scheduler } = process;
     this.rotten = false;
-    const storage = new ObservedStorage(opened, this.observer(scheduler));
-    this.openView(storage);
+    const storage = new ObservedStorage(opened, this.witness.observer(scheduler));
+    this.witness.opened(storage);
     const { incarnation, boot } = storage;
     const ensemble = new Ensemble({
       config: this.config,
@@ -169,7 +159,8 @@ export class SimulatedNode {
 
   /** The process ends without having opened its disk: right for one that is damaged, full or failing, and only then. */
   private refused(error: unknown): void {
-    const { world, view, disk } = this;
+    const { world, view } = this;
+    const disk = this.disk.files;
     const reason = error instanceof Error ? error.message : String(error);
     world.say(view.index, `does not start: ${reason}`);
     const excused = this.rotten || disk.full || disk.failures > 0;
@@ -212,41 +203,36 @@ export class SimulatedNode {
     return this.process?.scheduler.pausedUntilMs ?? 0;
   }
 
-  /** At this step of its disk operations, counted from now over restarts, `crashNow` is called; 0 = at none. */
-  crashAtStep(steps: number, crashNow: () => void): void {
-    this.stepsToCrash = steps;
-    this.crashNow = crashNow;
-  }
-
   /** Neither trees nor further log segments find room, or they do again. */
   setFull(full: boolean): void {
-    this.disk.full = full;
+    this.disk.files.full = full;
   }
 
   /** While stalled, nothing that the disk was asked for comes to an end. */
   setStalled(stalled: boolean): void {
-    this.disk.setStalled(stalled);
+    this.disk.files.setStalled(stalled);
   }
 
   /** The next write to any file fails: the node has to stop. */
   failNextWrite(): void {
     if (this.down) return;
     this.failing = true;
-    this.disk.failNextWrite();
+    this.disk.files.failNextWrite();
   }
 
   /** What is to be made durable next is not, though it can be read as if: the node has to stop. */
   failNextSync(): void {
     if (this.down) return;
     this.failing = true;
-    this.disk.failNextSync();
+    this.disk.files.failNextSync();
   }
 
   /** The process must be down. Flips a bit that the next boot has to notice; false when there is none. */
   rot(what: Rotting): boolean {
     assert(this.down, 'Cannot damage the disk of a running process');
     const { disk, random, view } = this;
-    const struck = what === 'log' ? this.rotLiveLog() : rotFile(disk, `${dataDirectory}/${manifestFileName}`, random);
+    const struck =
+      what === 'log' ? this.rotLiveLog() : rotFile(disk.files, `${dataDirectory}/${manifestFileName}`, random);
     if (struck) {
       this.rotten = true;
       this.world.say(view.index, `has a bit of its ${what} flipped`);
@@ -265,7 +251,6 @@ export class SimulatedNode {
     view.applied = zxidZero;
     this.rotten = false;
     this.disk.wipe();
-    this.trees.keep(() => false);
     this.world.check((checker) => checker.diskLost?.(view));
   }
 
@@ -293,100 +278,7 @@ export class SimulatedNode {
     if (kind === 'process') world.peers.killProcess(view.index);
     else world.peers.killMachine(view.index);
     this.disk.crash(kind);
-    this.trees.crash();
-    this.trees.keep((directory) => this.disk.find(directory) !== undefined);
     this.failing = false;
-  }
-
-  /** Brings the mirror of the disk in line with what the crash left. */
-  private openView(storage: NodeStorage): void {
-    const { view, world } = this;
-    const { log, record } = storage;
-    // The switch to a snapshot was on the disk when the process died, which never heard of it.
-    if (log.base > view.log.base) this.installed(log.base, record);
-    if (this.cutting !== undefined && log.last === this.cutting) view.log.truncate(this.cutting);
-    this.cutting = undefined;
-    if (log.last < view.log.durable) {
-      world.view.violate(
-        'a disk keeps what it synced',
-        `node ${view.index}: log ends at ${formatZxid(log.last)}, ${view.log.describe()}`,
-      );
-    }
-    view.log.truncate(log.last);
-    const { lastChain } = view.log;
-    if (lastChain !== undefined && lastChain !== log.chain) {
-      world.view.violate(
-        'a disk keeps what it synced',
-        `node ${view.index}: log ends at ${formatZxid(log.last)} with another history than was appended`,
-      );
-    }
-    view.log.durable = view.log.last;
-    this.recordWritten(record);
-  }
-
-  private recordWritten(record: EpochRecord): void {
-    const { view } = this;
-    const previous = view.record;
-    view.record = record;
-    this.world.check((checker) => checker.persisted?.(view, previous));
-  }
-
-  private observer(scheduler: NodeScheduler): StorageObserver {
-    const { view, world } = this;
-    return {
-      alive: () => scheduler.alive,
-      crashPoint: () => this.diskStep(),
-      asked: () => world.clock.promisesDue(),
-      appending: (batch) => this.appending(batch),
-      appended: (chain) => {
-        view.log.lastChain = chain;
-      },
-      durable: (through) => {
-        view.log.durable = through;
-      },
-      truncating: (to) => {
-        world.say(view.index, `truncates its log to ${formatZxid(to)}`);
-        world.check((checker) => checker.truncating?.(view, to));
-        this.cutting = to;
-      },
-      failed: () => {
-        view.failed = true;
-      },
-      truncated: (to) => {
-        view.log.truncate(to);
-        this.cutting = undefined;
-      },
-      persisted: (record) => {
-        world.say(
-          view.index,
-          `wrote accepted ${record.acceptedEpoch}, current ${record.currentEpoch}${record.probation ? ', probation' : ''}`,
-        );
-        this.recordWritten(record);
-      },
-      installed: (zxid, record) => this.installed(zxid, record),
-      trimmed: (base) => view.log.trim(base),
-    };
-  }
-
-  private appending(batch: Batch): void {
-    const { view, world } = this;
-    world.check((checker) => checker.appending?.(view, batch));
-    const { historyHash } = view.log.append({ ...batch, body: batch.body.slice() }, world.histories.get(batch.last));
-    if (!world.histories.has(batch.last)) {
-      world.histories.set(batch.last, historyHash);
-      world.view.appended.set(batch.last, { ms: world.clock.nowMs(), moment: world.view.moment() });
-    }
-    world.trace.number(historyHash);
-    if (world.trace.verbose) world.say(view.index, `appends ${formatZxid(batch.first)}..${formatZxid(batch.last)}`);
-  }
-
-  private installed(zxid: Zxid, record: EpochRecord): void {
-    const { view, world } = this;
-    world.say(view.index, `installs a snapshot at ${formatZxid(zxid)}`);
-    world.check((checker) => checker.installing?.(view, zxid));
-    view.log.rebase(zxid, world.view.ledger.hashAt(zxid) ?? cutHistoryHash);
-    this.recordWritten(record);
-    world.treeDue(view);
   }
 
   private logger(): ConstructorParameters<typeof Ensemble>[0]['log'] {
@@ -419,52 +311,11 @@ export class SimulatedNode {
     this.world.restartLater(this);
   }
 
-  private diskStep(): void {
-    if (this.stepsToCrash === 0) return;
-    this.stepsToCrash -= 1;
-    if (this.stepsToCrash === 0) this.crashNow();
-  }
-
   private rotLiveLog(): boolean {
-    const manifest = this.disk.find(`${dataDirectory}/${manifestFileName}`);
+    const manifest = this.disk.files.find(`${dataDirectory}/${manifestFileName}`);
     // One that is damaged already has no log to speak of.
     if (manifest?.type !== 'file' || this.rotten) return false;
-    return rotLog(this.disk, `${dataDirectory}/${decodeManifest(manifest.text()).log}`, this.random);
-  }
-
-  private newDisk(): SimulatedDisk {
-    const { random } = this;
-    return new SimulatedDisk({
-      random,
-      delayMs: () => this.diskDelayMs(),
-      cachedMs: () => random.next() * cachedMsMax * this.slowness,
-      step: () => this.diskStep(),
-    });
-  }
-
-  private newTrees(): MemoryTreeDisk {
-    const { random, world } = this;
-    const noted = (task: () => void) => (): void => {
-      world.clock.promisesDue();
-      task();
-    };
-    return new MemoryTreeDisk({
-      // Of whatever process runs at the time: the disk outlives each of them.
-      scheduler: {
-        defer: (task) => this.process?.scheduler.defer(noted(task)),
-        after: (milliseconds, task) => this.process?.scheduler.after(milliseconds, noted(task)) ?? (() => {}),
-      },
-      delayMs: () => this.diskDelayMs(),
-      fault: () => (this.disk.full ? Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }) : null),
-      flushSurvives: () => random.chance(0.5),
-    });
-  }
-
-  private diskDelayMs(): number {
-    const { delayMinMs, delayJitterMs, spikeChance, spikeMs } = this.plan.disk;
-    const spike = spikeChance > 0 && this.random.chance(spikeChance) ? this.random.next() * spikeMs : 0;
-    const delayMs = (delayMinMs + this.random.next() * delayJitterMs + spike) * this.slowness;
-    return Math.min(delayMs, Math.max(diskDelayMaxMs, spike));
+    return rotLog(this.disk.files, `${dataDirectory}/${decodeManifest(manifest.text()).log}`, this.random);
   }
 
   private hexadecimal(digits: number): string {

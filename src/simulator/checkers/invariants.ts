@@ -41,7 +41,7 @@ export const invariants = {
   'a snapshot holds committed state': { number: 20, checker: 'log-shape' },
   'digests are equal at equal zxid': { number: 22, checker: 'checkpoints' },
   'only those who count make a quorum': { number: 24, checker: 'acknowledgements' },
-  'a disk keeps what it synced': { number: 25, checker: 'simulated-node' },
+  'a disk keeps what it synced': { number: 25, checker: 'disk-witness' },
   'no word after a failed write': { number: 25, checker: 'acknowledgements' },
   linearizable: { number: 26, checker: 'client-checks' },
   'revisions respect real time': { number: 26, checker: 'client-checks' },
