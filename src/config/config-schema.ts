@@ -52,6 +52,7 @@ export const serverFileShape = object(
         AllowPlain: truthValue,
       },
     ),
+    AutoCompaction: object({}, { PeriodMs: positiveInteger, RevisionsKept: positiveInteger }),
     Timing: positiveIntegers(Object.keys(defaultTiming)),
     Limits: positiveIntegers(Object.keys(limits)),
     LogLevel: oneOf(logLevels),

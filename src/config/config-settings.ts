@@ -41,6 +41,8 @@ export const settings: readonly Setting[] = [
   truth(['Bootstrap'], 'bootstrap', 'form a new ensemble with a quorum of its members, without the missing ones'),
   truth(['ClientTls', 'ClientCertAuth'], 'client-cert-auth', 'refuse clients without a certificate'),
   truth(['ClientTls', 'AllowPlain'], 'client-allow-plain', 'serve clients without TLS, too'),
+  number('AutoCompaction', 'periodMs'),
+  number('AutoCompaction', 'revisionsKept'),
   ...Object.keys(defaultTiming).map((name) => number('Timing', name)),
   ...Object.keys(limits).map((name) => number('Limits', name)),
 ];
@@ -59,7 +61,7 @@ function variableOf(flag: string): string {
 
 function number(section: string, name: string): Setting {
   const key = pascalCase(name);
-  const environment = `ZABTREE_${section}_${key.replace(/(?<=[a-z])(?=[A-Z])/g, '_')}`.toUpperCase();
+  const environment = `ZABTREE_${section}_${key}`.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
   return { path: [section, key], environment, kind: 'number', description: `${section}.${key}` };
 }
 

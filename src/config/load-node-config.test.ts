@@ -76,6 +76,19 @@ describe('loadNodeConfig()', () => {
     });
   });
 
+  it('takes what is to be compacted from file and environment, and prints it', () => {
+    const periodic = loadNodeConfig({
+      file: fileOf(gometa),
+      environment: { ZABTREE_AUTO_COMPACTION_PERIOD_MS: '60000' },
+    });
+    expect(periodic.autoCompaction).toEqual({ type: 'period', periodMs: 60_000 });
+    expect(effectiveDocument(periodic)['AutoCompaction']).toEqual({ PeriodMs: 60_000 });
+    const counting = fileOf({ ...gometa, AutoCompaction: { RevisionsKept: 7 } });
+    expect(loadNodeConfig({ file: counting }).autoCompaction).toEqual({ type: 'revisions', revisionsKept: 7 });
+    expect(loadNodeConfig({ file: fileOf({ ...gometa, AutoCompaction: {} }) }).autoCompaction).toBeUndefined();
+    expect(refusalOf({ ...gometa, AutoCompaction: { RevisionsKept: 7, PeriodMs: 7 } })).toContain('are both given');
+  });
+
   it('accepts the host repeated among the peers and gives every member the same membership', () => {
     const repeated = loadNodeConfig({
       file: fileOf({

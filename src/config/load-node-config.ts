@@ -8,6 +8,7 @@ import { type ServerFile, serverFileShape } from './config-schema.js';
 import { type ConfigDocument, type FlagValues, layOver } from './config-settings.js';
 import type { Limits } from './limits.js';
 import {
+  type AutoCompactionConfig,
   type ClientTlsConfig,
   defaultHost,
   type MemberAddrs,
@@ -120,6 +121,10 @@ function contradictionsOf(file: ServerFile): string[] {
       problems.push("ClientTls.TrustedCaFile is missing: expected the authorities of clients' certificates");
     }
   }
+  const { AutoCompaction: auto } = file;
+  if (auto?.PeriodMs !== undefined && auto.RevisionsKept !== undefined) {
+    problems.push('AutoCompaction.PeriodMs and AutoCompaction.RevisionsKept are both given: expected one of them');
+  }
   return problems;
 }
 
@@ -145,6 +150,7 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
     }),
     clusterKey,
     clientTls: clientTlsOf(file),
+    autoCompaction: autoCompactionOf(file),
     timing: camelCased(file.Timing ?? {}) as Partial<TimingConfig>,
     limits: camelCased(file.Limits ?? {}) as Partial<Limits>,
   });
@@ -164,6 +170,12 @@ function clientTlsOf({ ClientTls: tls }: ServerFile): ClientTlsConfig | undefine
     clientCertAuth: tls.ClientCertAuth ?? false,
     allowPlain: tls.AllowPlain ?? false,
   };
+}
+
+function autoCompactionOf({ AutoCompaction: auto }: ServerFile): AutoCompactionConfig | undefined {
+  if (auto?.PeriodMs !== undefined) return { type: 'period', periodMs: auto.PeriodMs };
+  if (auto?.RevisionsKept !== undefined) return { type: 'revisions', revisionsKept: auto.RevisionsKept };
+  return undefined;
 }
 
 function clusterKeyOf(file: ServerFile): Uint8Array | undefined {

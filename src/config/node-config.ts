@@ -88,6 +88,11 @@ export interface ClientTlsConfig {
   readonly allowPlain: boolean;
 }
 
+/** History that the leader compacts by itself: what is older, or what has so many newer revisions. */
+export type AutoCompactionConfig =
+  | { readonly type: 'period'; readonly periodMs: number }
+  | { readonly type: 'revisions'; readonly revisionsKept: number };
+
 export interface NodeConfig {
   /** Part of every member's id: two ensembles with different names never mix. */
   readonly ensembleName: string;
@@ -105,6 +110,8 @@ export interface NodeConfig {
   readonly clusterKey?: Uint8Array | undefined;
   /** Undefined: clients come without TLS. */
   readonly clientTls?: ClientTlsConfig | undefined;
+  /** Undefined: history is compacted when a client asks for it. */
+  readonly autoCompaction?: AutoCompactionConfig | undefined;
   readonly timing: TimingConfig;
   readonly limits: Limits;
   readonly logLevel: LogLevel;
@@ -148,6 +155,7 @@ export function nodeConfigOf(given: {
   readonly bootstrap?: boolean;
   readonly clusterKey?: Uint8Array | undefined;
   readonly clientTls?: ClientTlsConfig | undefined;
+  readonly autoCompaction?: AutoCompactionConfig | undefined;
   readonly timing?: Partial<TimingConfig>;
   readonly limits?: Partial<Limits>;
   readonly logLevel?: LogLevel;
@@ -176,6 +184,7 @@ export function nodeConfigOf(given: {
     bootstrap: given.bootstrap ?? false,
     ...(given.clusterKey === undefined ? {} : { clusterKey: given.clusterKey }),
     ...(given.clientTls === undefined ? {} : { clientTls: given.clientTls }),
+    ...(given.autoCompaction === undefined ? {} : { autoCompaction: given.autoCompaction }),
     timing: { ...defaultTiming, ...given.timing },
     limits: { ...limits, ...given.limits },
     logLevel: given.logLevel ?? 'info',

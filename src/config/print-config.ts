@@ -1,7 +1,7 @@
 // A NodeConfig as the document that would produce it: what `zabtree config print --effective` shows. Never shows a key.
 
 import type { ConfigDocument } from './config-settings.js';
-import type { NodeConfig } from './node-config.js';
+import type { AutoCompactionConfig, NodeConfig } from './node-config.js';
 import { pascalCase } from './pascal-case.js';
 
 export const redacted = '(set, not shown)';
@@ -29,6 +29,7 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
     DataDir: config.dataDir,
     ...(config.clusterKey === undefined ? {} : { ClusterKey: redacted }),
     ...(config.clientTls === undefined ? {} : { ClientTls: pascalCased(config.clientTls) }),
+    ...(config.autoCompaction === undefined ? {} : { AutoCompaction: autoCompactionSection(config.autoCompaction) }),
     Bootstrap: config.bootstrap,
     Timing: pascalCased(config.timing),
     Limits: pascalCased(config.limits),
@@ -40,6 +41,10 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
 /** The document of a file with its secret hidden. */
 export function withoutSecrets(document: ConfigDocument): ConfigDocument {
   return document['ClusterKey'] === undefined ? document : { ...document, ClusterKey: redacted };
+}
+
+function autoCompactionSection({ type, ...bound }: AutoCompactionConfig): ConfigDocument {
+  return pascalCased(bound);
 }
 
 function pascalCased(section: object): ConfigDocument {

@@ -1,102 +1,14 @@
 // Leases on three whole nodes on virtual time: who knows deadlines, and what is left of them when the leader is gone.
 
 import { beforeEach, describe, expect, test } from 'vitest';
-import { nodeConfigOf } from '../config/node-config.js';
-import { SeededRandom } from '../shared/random.js';
-import { drawPlan } from '../simulator/run-plan.js';
-import { SimulatedNode } from '../simulator/simulated-node.js';
-import { World } from '../simulator/world.js';
-import type { Command, CommandOutput, CommandResult } from '../tree/command.js';
+import { ThreeVirtualNodes } from '../../test/harness/three-virtual-nodes.js';
+import type { Command } from '../tree/command.js';
 import { spaces } from '../tree/delta.js';
 import { leaseKey } from '../tree/lease-records.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-class Three {
-  readonly world: World;
-  readonly nodes: readonly SimulatedNode[];
-
-  constructor(seed: number) {
-    const drawn = drawPlan(new SeededRandom(seed), 3, { kinds: [], lossChance: 0 });
-    const plan = {
-      ...drawn,
-      skews: drawn.skews.map(({ originMs }) => ({ originMs, rate: 1 })),
-      timing: { ...drawn.timing, leaseCheckpointIntervalMs: 5_000 },
-      limits: { ...drawn.limits, leaseRevokeKeysMax: 5 },
-      compactEveryMs: 0,
-    };
-    const members = [0, 1, 2].map((index) => ({ electionAddr: `node${index}:1`, messageAddr: `node${index}:2` }));
-    const configs = members.map((self, index) =>
-      nodeConfigOf({
-        self,
-        peers: members.filter((other) => other !== self),
-        requestAddr: `node${index}:3`,
-        timing: plan.timing,
-        limits: plan.limits,
-      }),
-    );
-    const serverIds = configs.map((config) => config.self.id);
-    this.world = new World({ serverIds, plan, random: new SeededRandom(seed), verbose: false });
-    this.nodes = configs.map(
-      (config, index) =>
-        new SimulatedNode({
-          world: this.world,
-          view: this.world.view.node(index),
-          config,
-          random: new SeededRandom(seed + index),
-          plan,
-          mutation: undefined,
-        }),
-    );
-  }
-
-  get nowMs(): number {
-    return this.world.clock.nowMs();
-  }
-
-  get leader(): SimulatedNode | undefined {
-    return this.nodes.find((node) => node.running && node.view.serving && node.view.role === 'leading');
-  }
-
-  get follower(): SimulatedNode {
-    return this.nodes.find(
-      (node) => node.running && node.view.serving && node.view.role === 'following',
-    ) as SimulatedNode;
-  }
-
-  async pass(milliseconds: number): Promise<void> {
-    await this.world.clock.runPromisesUntil(this.nowMs + milliseconds);
-  }
-
-  async until(holds: () => boolean, boundMs = 30_000): Promise<void> {
-    const lastMs = this.nowMs + boundMs;
-    while (!holds()) {
-      expect(this.nowMs, 'waited for too long').toBeLessThan(lastMs);
-      await this.pass(20);
-    }
-  }
-
-  async led(): Promise<void> {
-    const serves = (node: SimulatedNode): boolean => node.down || node.view.serving;
-    await this.until(() => this.leader !== undefined && this.nodes.every(serves));
-  }
-
-  async submit(node: SimulatedNode, command: Command): Promise<CommandResult> {
-    const target = node.reachable;
-    let told: CommandResult | undefined;
-    target?.scheduler.deliver(0, () => {
-      target.ensemble.submit({ command }, target.scheduler.nowMs() + 5_000, (result) => {
-        told = result;
-      });
-    });
-    await this.until(() => told !== undefined);
-    return told as CommandResult;
-  }
-
-  async output(command: Command): Promise<CommandOutput | undefined> {
-    return (await this.submit(this.follower, command)).output;
-  }
-
+class LeasedNodes extends ThreeVirtualNodes {
   /** Nodes on which the lease is there. */
   holding(id: bigint): number {
     return this.nodes.filter((node) => node.ensemble?.tree.recordIn(spaces.leases, leaseKey(id)) !== undefined).length;
@@ -108,9 +20,9 @@ class Three {
 }
 
 describe('leases on three nodes', () => {
-  let three: Three;
+  let three: LeasedNodes;
   beforeEach(async () => {
-    three = new Three(5);
+    three = new LeasedNodes(5, { timing: { leaseCheckpointIntervalMs: 5_000 }, limits: { leaseRevokeKeysMax: 5 } });
     for (const node of three.nodes) node.boot();
     await three.led();
   });

@@ -5,6 +5,7 @@ import type { StoreError } from '../shared/errors.js';
 import { type EnsembleId, formatZxid, groupZero, type ServerId, type Zxid } from '../shared/ids.js';
 import type { CommandResult } from '../tree/command.js';
 import { Tree } from '../tree/tree.js';
+import { AutoCompactor } from './auto-compactor.js';
 import { Broadcasts } from './broadcasts.js';
 import { BulkDesk } from './bulk-desk.js';
 import { CheckpointReports } from './checkpoint-reports.js';
@@ -52,6 +53,7 @@ export class EnsembleParts {
   readonly divergence: DivergenceWatch;
   readonly housekeeping: Housekeeping;
   readonly ownAlarms: OwnAlarms;
+  readonly autoCompactor: AutoCompactor;
   readonly requestAddresses = new Map<ServerId, string>();
   /** As the core said last. */
   standing: Standing;
@@ -92,6 +94,16 @@ export class EnsembleParts {
         this.host.submit({ command }, deadlineMs, ({ code }) => done(code === 'OK'));
       },
       warn: (text, details) => log.warn(text, details),
+    });
+    this.autoCompactor = new AutoCompactor({
+      policy: config.autoCompaction,
+      tree: this.tree,
+      leads: () => this.standing.role === 'leading' && this.standing.serving,
+      submit: (command, done) => {
+        const deadlineMs = scheduler.nowMs() + limits.requestTimeoutMsDefault;
+        this.host.submit({ command }, deadlineMs, ({ code }) => done(code));
+      },
+      log,
     });
     this.lessor = new Lessor(
       {

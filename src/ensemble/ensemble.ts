@@ -202,8 +202,8 @@ export class Ensemble implements EnsembleNode {
   }
 
   private sweep(): void {
-    const { divergence, lessor, leaderRequests, forwarder, waiters, reports, broadcasts, housekeeping, ownAlarms } =
-      this.parts;
+    const { divergence, lessor, leaderRequests, forwarder, waiters, reports, broadcasts } = this.parts;
+    const { housekeeping, ownAlarms, autoCompactor } = this.parts;
     const nowMs = this.scheduler.nowMs();
     divergence.tick(nowMs);
     lessor.tick(nowMs);
@@ -216,6 +216,7 @@ export class Ensemble implements EnsembleNode {
     this.writes.expire(nowMs);
     housekeeping.tick(nowMs);
     ownAlarms.tick(nowMs);
+    autoCompactor.tick(nowMs);
     leaderRequests.schedule();
     this.writes.retry();
   }

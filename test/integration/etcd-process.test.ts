@@ -119,11 +119,14 @@ describe('bin/etcd', () => {
     first.signal('SIGTERM');
     expect(await first.ended).toEqual({ code: null, signal: 'SIGTERM' });
     const file = words.slice(0, -1).map((word) => (word.startsWith('--') ? `${word.slice(2)}: ` : `${word}\n`));
-    writeFileSync(join(directory, 'etcd.yml'), ['name: one\n', ...file].join(''));
+    writeFileSync(join(directory, 'etcd.yml'), ['name: one\nauto-compaction-retention: 500ms\n', ...file].join(''));
     const second = start(['--config-file', 'etcd.yml'], { ETCD_NAME: 'other' });
     await second.ready();
     expect(second.stderr).toContain('the configuration file counts alone, these are ignored: ETCD_NAME\n');
     expect((await withClient([member], (client) => client.get('k'))).record?.modRevision).toBe(2);
+    await until('the file has history compacted', { timeoutMs: patienceMs }, () =>
+      second.stderr.includes('compacting'),
+    );
     second.signal('SIGINT');
     expect(await second.ended).toEqual({ code: null, signal: 'SIGINT' });
   });

@@ -94,6 +94,20 @@ describe("etcd's flags", () => {
     expect(config.logLevel).toBe('warn');
   });
 
+  it.each<readonly [string, string, unknown]>([
+    ['periodic', '0', undefined],
+    ['periodic', '0s', undefined],
+    ['periodic', '1', { type: 'period', periodMs: 3_600_000 }],
+    ['periodic', '90m', { type: 'period', periodMs: 5_400_000 }],
+    ['periodic', '10us', { type: 'period', periodMs: 1 }],
+    ['revision', '0', undefined],
+    ['revision', '1000', { type: 'revisions', revisionsKept: 1_000 }],
+  ])('--auto-compaction-mode %s with --auto-compaction-retention %s', (mode, retention, expected) => {
+    const words = ['--auto-compaction-mode', mode, `--auto-compaction-retention=${retention}`];
+    expect(configOf(words).autoCompaction).toEqual(expected);
+    if (mode === 'periodic') expect(configOf(words.slice(2)).autoCompaction).toEqual(expected);
+  });
+
   it.each(['1', '4194304', '104857600'])('--max-request-bytes %s leaves limits that fit each other', (bytes) => {
     expect(configOf(['--max-request-bytes', bytes]).limits.valueBytesMax).toBe(Number(bytes));
   });
@@ -132,6 +146,13 @@ describe("etcd's flags", () => {
     ['1 --election-timeout[400ms] should be at least as 5 times', ['--election-timeout=400']],
     ['1 --election-timeout[60000ms] is too long', ['--election-timeout=60000']],
     ['1 --auth-token "jwt" is not supported', ['--auth-token=jwt']],
+    ['1 unknown auto-compaction-mode "never"', ['--auto-compaction-mode=never']],
+    ['1 error parsing CompactionRetention: invalid duration "1d"', ['--auto-compaction-retention=1d']],
+    ['1 error parsing CompactionRetention', ['--auto-compaction-retention=-1h']],
+    [
+      '1 --auto-compaction-retention "1h" is no number of revisions',
+      ['--auto-compaction-mode=revision', '--auto-compaction-retention=1h'],
+    ],
     ['1 --discovery is not supported: members are named by', ['--discovery=http://x']],
     ['1 --peer-cert-file is not supported: members do not speak TLS', ['--peer-cert-file=x']],
     ['1 --initial-cluster has https: members do not speak TLS', ['--initial-cluster=default=https://localhost:2380']],

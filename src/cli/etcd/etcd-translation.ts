@@ -6,6 +6,7 @@ import { limits } from '../../config/limits.js';
 import { parseAddress } from '../../shared/address.js';
 import { EtcdUsageError, isTrue } from './etcd-arguments.js';
 import { etcdFlags } from './etcd-flags.js';
+import { parseGoDuration } from './go-duration.js';
 
 export interface Translation {
   readonly document: ConfigDocument;
@@ -16,6 +17,7 @@ export interface Translation {
 /** etcd's own bounds. */
 const electionTimeoutMsMax = 50_000;
 const electionToHeartbeatMin = 5;
+const hourMs = 3_600_000;
 /** What surrounds the largest request in frames and batches. */
 const envelopeBytes = 512 * 2 ** 10;
 const levels: Readonly<Record<string, string>> = {
@@ -66,6 +68,8 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
   };
   const tls = tlsOf(given, clients.secure);
   if (tls !== undefined) document['ClientTls'] = tls;
+  const compaction = autoCompactionOf(given);
+  if (compaction !== undefined) document['AutoCompaction'] = compaction;
   const state = given.text('initial-cluster-state');
   if (state !== 'new' && state !== 'existing')
     throw wrong(`invalid value "${state}" for flag -initial-cluster-state: invalid value`, 2);
@@ -243,6 +247,23 @@ function requestLimits(bytes: number): ConfigDocument {
     ClientArrivalBytesTotalMax: Math.max(limits.clientArrivalBytesTotalMax, frame + envelopeBytes),
     LogSegmentBytes: Math.max(limits.logSegmentBytes, record),
   };
+}
+
+/** Undefined: none is wanted. */
+function autoCompactionOf(given: Given): ConfigDocument | undefined {
+  const mode = given.text('auto-compaction-mode');
+  const retention = given.text('auto-compaction-retention');
+  if (mode !== 'periodic' && mode !== 'revision') throw wrong(`unknown auto-compaction-mode "${mode}"`);
+  const whole = /^\d+$/.test(retention) ? Number(retention) : undefined;
+  if (whole === 0) return undefined;
+  if (mode === 'revision') {
+    if (whole !== undefined && Number.isSafeInteger(whole)) return { RevisionsKept: whole };
+    throw wrong(`--auto-compaction-retention "${retention}" is no number of revisions to keep`);
+  }
+  const periodMs = whole === undefined ? parseGoDuration(retention) : whole * hourMs;
+  if (periodMs === undefined || periodMs < 0 || !Number.isSafeInteger(Math.ceil(periodMs)))
+    throw wrong(`error parsing CompactionRetention: invalid duration "${retention}"`);
+  return periodMs === 0 ? undefined : { PeriodMs: Math.ceil(periodMs) };
 }
 
 function levelOf(given: Given): string {
