@@ -34,6 +34,8 @@ export interface NodeStatus {
 
 export interface EnsembleNode {
   readonly tree: ReplicatedTree;
+  /** As in `status()`, for every answer. */
+  readonly epoch: Epoch;
 
   /**
    * Executes a command exactly once through whoever leads; `done` is called once, when this very node has applied it

@@ -3,7 +3,7 @@
 
 import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
-import type { ServerId, Zxid } from '../shared/ids.js';
+import type { EnsembleId, Epoch, ServerId, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { Tree } from '../tree/tree.js';
 import type { DurableState } from '../zab/events.js';
@@ -95,6 +95,10 @@ export class Ensemble implements EnsembleNode {
     this.requests.pending += 1;
     if (this.stopped) answer(request, failure('UNAVAILABLE', 'this node is stopping'));
     else this.writes.submit(request);
+  }
+
+  get epoch(): Epoch {
+    return this.standing.epoch;
   }
 
   readBarrier(deadlineMs: number, done: (error: StoreError | null) => void): void {

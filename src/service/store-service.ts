@@ -4,7 +4,7 @@
 import type { NodeStatus } from '../ensemble/ensemble-node.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { StoreError } from '../shared/errors.js';
-import type { Revision, ServerId, Zxid } from '../shared/ids.js';
+import type { Epoch, Revision, ServerId, Zxid } from '../shared/ids.js';
 import type { Alarm } from '../tree/alarm.js';
 import type { Actor, CommandEnvelope, CommandResult } from '../tree/command.js';
 import type {
@@ -137,6 +137,8 @@ export interface StoreService {
   /** What this node has applied: zxid and revision of its state, for the heads of answers. */
   readonly appliedZxid: Zxid;
   readonly revision: Revision;
+  /** As in `status()`, for the heads of answers. */
+  readonly epoch: Epoch;
   /**
    * Without an actor it is nobody's request, which is executed only while access control is off.
    * `done` may be called before this returns. timeoutMs 0 = the default; the maximum applies. So for all of them.

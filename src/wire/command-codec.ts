@@ -197,8 +197,8 @@ export function readCommandEnvelope(reader: ProtoReader): CommandEnvelope {
     reader.leaveMessage(outer);
   }
   if (command === undefined) throw new WireError('Cannot decode a command envelope: it has no command');
-  const envelope = identity === undefined ? { command } : { command, identity };
-  return actor === undefined ? envelope : { ...envelope, actor };
+  if (actor === undefined) return identity === undefined ? { command } : { command, identity };
+  return identity === undefined ? { command, actor } : { command, identity, actor };
 }
 
 function readActor(reader: ProtoReader): Actor {
@@ -278,20 +278,19 @@ function readIdentity(reader: ProtoReader): RequestIdentity {
 export function readCommandResult(reader: ProtoReader): CommandResult {
   let code: CommandResult['code'] = 'OK';
   let message = '';
-  let revision = 0;
-  let zxid = 0;
+  let revision = 0 as Revision;
+  let zxid = 0 as Zxid;
   let output: CommandOutput | undefined;
   for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
     if (field === 1) code = resultCodeOf(reader.varint());
     else if (field === 2) message = reader.string();
-    else if (field === 3) revision = reader.varint();
-    else if (field === 4) zxid = reader.varint();
+    else if (field === 3) revision = reader.varint() as Revision;
+    else if (field === 4) zxid = reader.varint() as Zxid;
     else if (field === 5) {
       const outer = reader.enterMessage();
       output = readOutput(reader);
       reader.leaveMessage(outer);
     } else reader.skip();
   }
-  const result = { code, message, revision: revision as Revision, zxid: zxid as Zxid };
-  return output === undefined ? result : { ...result, output };
+  return output === undefined ? { code, message, revision, zxid } : { code, message, revision, zxid, output };
 }

@@ -6,7 +6,15 @@ import type { EnsembleNode, NodeStatus } from '../../src/ensemble/ensemble-node.
 import { NodeScheduler } from '../../src/server/node-scheduler.js';
 import type { Bytes } from '../../src/shared/bytes.js';
 import { StoreError } from '../../src/shared/errors.js';
-import { type EnsembleId, type ServerId, toEpoch, toServerId, type Zxid, zxidOf } from '../../src/shared/ids.js';
+import {
+  type EnsembleId,
+  type Epoch,
+  type ServerId,
+  toEpoch,
+  toServerId,
+  type Zxid,
+  zxidOf,
+} from '../../src/shared/ids.js';
 import { MemoryTreeDisk } from '../../src/storage/memory-tree-store.js';
 import type { CommandEnvelope, CommandResult } from '../../src/tree/command.js';
 import type { DigestResult } from '../../src/tree/replicated-tree.js';
@@ -88,12 +96,16 @@ export class SingleNode implements EnsembleNode {
     return this.listeners.size;
   }
 
+  get epoch(): Epoch {
+    return toEpoch(1);
+  }
+
   status(): NodeStatus {
     return {
       id: nodeId,
       ensembleId: '0123456789abcdef0123456789abcdef' as EnsembleId,
       role: 'leading',
-      epoch: toEpoch(1),
+      epoch: this.epoch,
       leader: nodeId,
       serving: this.serving,
       zxid: this.tree.appliedZxid,

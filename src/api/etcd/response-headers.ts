@@ -16,13 +16,7 @@ export class ResponseHeaders {
 
   /** For an answer about the state at this revision. */
   at(revision: number): ResponseHeader {
-    const status = this.service.status();
-    if (this.identity === null) {
-      const identity = headerIdentity(clusterIdOf(status.ensembleId), BigInt(status.id));
-      if (status.ensembleId === null) return { identity, revision, raftTerm: status.epoch };
-      this.identity = identity;
-    }
-    return { identity: this.identity, revision, raftTerm: status.epoch };
+    return { identity: this.identity ?? this.lookUp(), revision, raftTerm: this.service.epoch };
   }
 
   /** For an answer to a range: as etcd, the newest revision, even where an older one was asked for. */
@@ -33,6 +27,14 @@ export class ResponseHeaders {
   /** For an answer about the state that this node has applied. */
   now(): ResponseHeader {
     return this.at(this.service.revision);
+  }
+
+  /** Apart, since a status is not made for every answer. */
+  private lookUp(): HeaderIdentity {
+    const { ensembleId, id } = this.service.status();
+    const identity = headerIdentity(clusterIdOf(ensembleId), BigInt(id));
+    if (ensembleId !== null) this.identity = identity;
+    return identity;
   }
 }
 
