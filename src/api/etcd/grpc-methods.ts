@@ -76,14 +76,19 @@ export function readOptions(context: EtcdContext, call: GrpcCall, { local }: { r
   return actor === undefined ? options : { ...options, actor };
 }
 
+/** What a success is answered with. Functions of a module: this is on the path of every write. */
+export type ResultEncoder = (context: EtcdContext, result: CommandResult) => Bytes;
+
 /** Gives the command to the store in the caller's name; a success is answered by what `encode` makes of the result. */
-export function submit(
-  context: EtcdContext,
-  call: GrpcCall,
-  command: Command,
-  encode: (result: CommandResult) => Bytes,
-): void {
-  carryOut(context, call, command, (result) => answer(call, encode(result)));
+export function submit(context: EtcdContext, call: GrpcCall, command: Command, encode: ResultEncoder): void {
+  context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) => {
+    if (call.over || failed(call, result)) return;
+    try {
+      answer(call, encode(context, result));
+    } catch (error) {
+      failCall(context, call, error);
+    }
+  });
 }
 
 /**
@@ -97,17 +102,20 @@ export function carryOut(
   then: (result: CommandResult) => void,
 ): void {
   context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) => {
-    if (call.over) return;
-    if (result.code !== 'OK') {
-      failWithCode(call, result.code);
-      return;
-    }
+    if (call.over || failed(call, result)) return;
     try {
       then(result);
     } catch (error) {
       failCall(context, call, error);
     }
   });
+}
+
+/** True: so it was answered. */
+function failed(call: GrpcCall, { code }: CommandResult): boolean {
+  if (code === 'OK') return false;
+  failWithCode(call, code);
+  return true;
 }
 
 /** Answers once this node's store has removed what compaction made superfluous. */

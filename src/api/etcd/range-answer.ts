@@ -8,7 +8,13 @@ import type { Revision } from '../../shared/ids.js';
 import type { KeyRecord } from '../../tree/store.js';
 import type { RangeSelection } from '../../tree/transaction.js';
 import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
-import { rangeRecordSize, rangeTailSize, writeRangeRecord, writeRangeTail } from './codec/operation-responses.js';
+import {
+  answerWriter,
+  rangeRecordSize,
+  rangeTailSize,
+  writeRangeRecord,
+  writeRangeTail,
+} from './codec/operation-responses.js';
 import { headerFieldSize, writeHeaderField } from './codec/response-header.js';
 import type { EtcdContext } from './context.js';
 import type { GrpcCall } from './grpc/grpc-call.js';
@@ -16,8 +22,6 @@ import { failCall, readOptions } from './grpc-methods.js';
 
 /** Answers up to this are sent in one piece. */
 const wholeBytesMax = 64 * 2 ** 10;
-/** What a writer wants to have free beyond the last number. */
-const slackBytes = 16;
 
 export class RangeAnswer implements SelectionSink {
   private readonly context: EtcdContext;
@@ -54,14 +58,14 @@ export class RangeAnswer implements SelectionSink {
     const wholeBytes = headerBytes + head.bytes + rangeTailSize(head);
     this.inPieces = wholeBytes > wholeBytesMax;
     if (this.inPieces) this.call.beginMessage(wholeBytes);
-    this.writer = new ProtoWriter((this.inPieces ? headerBytes : wholeBytes) + slackBytes);
+    this.writer = answerWriter(this.inPieces ? headerBytes : wholeBytes);
     writeHeaderField(this.writer, header);
   }
 
   records(page: readonly KeyRecord[]): boolean {
     const { writer } = this;
     if (this.inPieces) {
-      let pageBytes = slackBytes;
+      let pageBytes = 0;
       for (const record of page) pageBytes += rangeRecordSize(record);
       writer.reserve(pageBytes);
     }

@@ -39,13 +39,14 @@ export class ProtoWriter {
   bytes: Uint8Array<ArrayBuffer>;
   position = 0;
 
-  constructor(capacityBytes: number) {
-    this.bytes = new Uint8Array(capacityBytes);
+  /** So many bytes at first, or memory to begin with: what is measured beforehand is never moved. */
+  constructor(capacity: number | Uint8Array<ArrayBuffer>) {
+    this.bytes = typeof capacity === 'number' ? new Uint8Array(capacity) : capacity;
   }
 
   /** View of what was written; valid until the next write. */
   written(): Bytes {
-    return this.bytes.subarray(0, this.position);
+    return this.position === this.bytes.length ? this.bytes : this.bytes.subarray(0, this.position);
   }
 
   /** Copy of what was written, of exactly its length. */
@@ -65,7 +66,7 @@ export class ProtoWriter {
   /** A bare varint: 0 .. 2^53-1. */
   varint(value: number): void {
     if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) refuseNumber(value);
-    this.reserve(8);
+    if (this.position + 8 > this.bytes.length) this.reserve(varintSize(value));
     const bytes = this.bytes;
     let position = this.position;
     let rest = value;
@@ -106,13 +107,17 @@ export class ProtoWriter {
   bigintField(field: number, value: bigint): void {
     if (value === 0n) return;
     this.varint(field * 8 + wireTypeVarint);
-    this.reserve(10);
     let rest = BigInt.asUintN(64, value);
     while (rest >= 128n) {
-      this.bytes[this.position++] = Number(rest & 0x7fn) | 0x80;
+      this.varintByte(Number(rest & 0x7fn) | 0x80);
       rest >>= 7n;
     }
-    this.bytes[this.position++] = Number(rest);
+    this.varintByte(Number(rest));
+  }
+
+  private varintByte(byte: number): void {
+    this.reserve(1);
+    this.bytes[this.position++] = byte;
   }
 
   /** A number of either sign up to 2^52, small when it is near 0 (sint64). */

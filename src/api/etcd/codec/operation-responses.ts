@@ -8,8 +8,6 @@ import { ProtoWriter, varintFieldSize } from '../../../wire/protobuf/proto-write
 import { keyValueFieldSize, writeKeyValueField } from './key-value.js';
 import { headerFieldSize, type ResponseHeader, writeHeaderField } from './response-header.js';
 
-/** What a writer wants to have free beyond the last number. */
-const slackBytes = 16;
 /** Where an answer begins to be built whose size is not computed. */
 const firstCapacityBytes = 256;
 
@@ -37,9 +35,17 @@ export function writeRangeRecord(writer: ProtoWriter, record: KeyRecord): void {
   writeKeyValueField(writer, 2, record);
 }
 
+/**
+ * For an answer of exactly this length. Its memory is a piece of Node's pool, as it is given to a socket or copied soon:
+ * memory of its own costs more than all that is written.
+ */
+export function answerWriter(byteLength: number): ProtoWriter {
+  return new ProtoWriter(Buffer.allocUnsafe(byteLength));
+}
+
 export function encodePutResponse(header: ResponseHeader, previous: KeyRecord | undefined): Bytes {
   const size = headerFieldSize(header) + (previous === undefined ? 0 : keyValueFieldSize(previous));
-  const writer = new ProtoWriter(size + slackBytes);
+  const writer = answerWriter(size);
   writeHeaderField(writer, header);
   if (previous !== undefined) writeKeyValueField(writer, 2, previous);
   return writer.written();
@@ -51,7 +57,7 @@ export function encodeDeleteRangeResponse(
 ): Bytes {
   let size = headerFieldSize(header) + varintFieldSize(outcome.deleted);
   for (const record of outcome.previous) size += keyValueFieldSize(record);
-  const writer = new ProtoWriter(size + slackBytes);
+  const writer = answerWriter(size);
   writeHeaderField(writer, header);
   writeDeletion(writer, outcome);
   return writer.written();

@@ -4,7 +4,14 @@
 import { InvariantError } from '../../../shared/assert.js';
 import type { Bytes } from '../../../shared/bytes.js';
 import { toRevision } from '../../../shared/ids.js';
-import type { OperationOutcome, TransactionOperation, TransactionOutcome } from '../../../tree/transaction.js';
+import type { Command, CommandResult } from '../../../tree/command.js';
+import {
+  noCompares,
+  noOperations,
+  type OperationOutcome,
+  type TransactionOperation,
+  type TransactionOutcome,
+} from '../../../tree/transaction.js';
 import { ProtoReader } from '../../../wire/protobuf/proto-reader.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { numberOf } from '../codec/int64.js';
@@ -59,10 +66,12 @@ function put(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
     refuse(call, refusal);
     return;
   }
-  submit(context, call, transactionOf(operation), (result) => {
-    const { previous } = onlyOutcome(outputOf(result, 'transaction'), 'put');
-    return encodePutResponse(context.headers.at(result.revision), previous);
-  });
+  submit(context, call, transactionOf(operation), putResponse);
+}
+
+function putResponse({ headers }: EtcdContext, result: CommandResult): Bytes {
+  const { previous } = onlyOutcome(outputOf(result, 'transaction'), 'put');
+  return encodePutResponse(headers.at(result.revision), previous);
 }
 
 function deleteRange(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
@@ -72,12 +81,12 @@ function deleteRange(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
     refuse(call, refusal);
     return;
   }
-  submit(context, call, transactionOf(operation), (result) =>
-    encodeDeleteRangeResponse(
-      context.headers.at(result.revision),
-      onlyOutcome(outputOf(result, 'transaction'), 'delete'),
-    ),
-  );
+  submit(context, call, transactionOf(operation), deleteRangeResponse);
+}
+
+function deleteRangeResponse({ headers }: EtcdContext, result: CommandResult): Bytes {
+  const outcome = onlyOutcome(outputOf(result, 'transaction'), 'delete');
+  return encodeDeleteRangeResponse(headers.at(result.revision), outcome);
 }
 
 function txn(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
@@ -87,9 +96,11 @@ function txn(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
     refuse(call, refusal);
     return;
   }
-  submit(context, call, { type: 'transact', transaction }, (result) =>
-    encodeTxnResponse(context.headers.at(result.revision), outputOf(result, 'transaction')),
-  );
+  submit(context, call, { type: 'transact', transaction }, txnResponse);
+}
+
+function txnResponse({ headers }: EtcdContext, result: CommandResult): Bytes {
+  return encodeTxnResponse(headers.at(result.revision), outputOf(result, 'transaction'));
 }
 
 function compact(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
@@ -112,11 +123,8 @@ function refuse(call: GrpcCall, { status, message }: EtcdFailure): void {
   call.fail(status, message);
 }
 
-function transactionOf(operation: TransactionOperation): {
-  readonly type: 'transact';
-  readonly transaction: { compares: []; success: [TransactionOperation]; failure: [] };
-} {
-  return { type: 'transact', transaction: { compares: [], success: [operation], failure: [] } };
+function transactionOf(operation: TransactionOperation): Command {
+  return { type: 'transact', transaction: { compares: noCompares, success: [operation], failure: noOperations } };
 }
 
 function onlyOutcome<Type extends OperationOutcome['type']>(

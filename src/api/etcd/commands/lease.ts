@@ -34,27 +34,27 @@ function grant(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
   const request = decodeMessage(pb.LeaseGrantRequest, bytes);
   // Less than nothing is raised to the least like nothing.
   const ttlSeconds = Math.max(0, numberOf(request.TTL));
-  submit(context, call, { type: 'leaseGrant', id: bigintOf(request.ID), ttlSeconds }, (result) => {
+  submit(context, call, { type: 'leaseGrant', id: bigintOf(request.ID), ttlSeconds }, ({ headers }, result) => {
     const { id, ttlSeconds } = outputOf(result, 'leaseGrant');
-    const header = headerFields(context.headers.at(result.revision));
+    const header = headerFields(headers.at(result.revision));
     return encodeMessage(pb.LeaseGrantResponse, { header, ID: int64Of(id), TTL: int64Of(ttlSeconds) });
   });
 }
 
 function revoke(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
   const request = decodeMessage(pb.LeaseRevokeRequest, bytes);
-  submit(context, call, { type: 'leaseRevoke', id: bigintOf(request.ID) }, (result) =>
-    encodeMessage(pb.LeaseRevokeResponse, { header: headerFields(context.headers.at(result.revision)) }),
+  submit(context, call, { type: 'leaseRevoke', id: bigintOf(request.ID) }, ({ headers }, result) =>
+    encodeMessage(pb.LeaseRevokeResponse, { header: headerFields(headers.at(result.revision)) }),
   );
 }
 
 function timeToLive(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
   const request = decodeMessage(pb.LeaseTimeToLiveRequest, bytes);
   const id = bigintOf(request.ID);
-  submit(context, call, { type: 'leaseTimeToLive', id, wantsKeys: request.keys ?? false }, (result) => {
+  submit(context, call, { type: 'leaseTimeToLive', id, wantsKeys: request.keys ?? false }, ({ headers }, result) => {
     const { ttlSeconds, grantedSeconds, keys } = outputOf(result, 'leaseTimeToLive');
     return encodeMessage(pb.LeaseTimeToLiveResponse, {
-      header: headerFields(context.headers.at(result.revision)),
+      header: headerFields(headers.at(result.revision)),
       ID: int64Of(id),
       TTL: int64Of(ttlSeconds),
       grantedTTL: int64Of(grantedSeconds),
