@@ -3,7 +3,7 @@
 
 import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
-import type { EnsembleId, Epoch, ServerId, Zxid } from '../shared/ids.js';
+import type { Epoch, ServerId, Zxid } from '../shared/ids.js';
 import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { Tree } from '../tree/tree.js';
 import type { DurableState } from '../zab/events.js';
@@ -98,7 +98,7 @@ export class Ensemble implements EnsembleNode {
   }
 
   get epoch(): Epoch {
-    return this.standing.epoch;
+    return this.parts.standing.epoch;
   }
 
   readBarrier(deadlineMs: number, done: (error: StoreError | null) => void): void {
