@@ -53,6 +53,11 @@ export function outputOption(command: Command): Command {
   );
 }
 
+/** A command that asks an ensemble something and prints what it says. */
+export function requestCommand(program: Command, name: string, description: string): Command {
+  return outputOption(connectionOptions(program.command(name).description(description)));
+}
+
 /** `5s`, `500ms`, `1m`, or a number of seconds. */
 export function durationMs(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);

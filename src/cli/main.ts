@@ -6,16 +6,18 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { ConfigError } from '../config/config-error.js';
 import { type FlagValues, settings } from '../config/config-settings.js';
 import { StoreError } from '../shared/errors.js';
+import { registerAccess } from './access-registration.js';
 import {
   appendPeer,
   connectionOptions,
   durationMs,
   leaseId,
-  outputOption,
+  requestCommand,
   timeoutOption,
   wholeNumber,
 } from './connection-options.js';
 import { errorText, exitCodeOf, exitCodes } from './exit-codes.js';
+import { oneShotHost } from './one-shot-host.js';
 
 type RebuildOptions = Record<string, string | boolean | undefined> & {
   readonly peer?: readonly string[];
@@ -62,6 +64,7 @@ function createProgram(): Command {
   registerWrites(program);
   registerReads(program);
   registerLeases(program);
+  registerAccess(program, oneShotHost);
   registerAdministration(program);
   return program;
 }
@@ -275,8 +278,4 @@ function registerAdministration(program: Command): void {
       const { completionScript } = await import('./commands/completion-command.js');
       process.stdout.write(completionScript(shell, program));
     });
-}
-
-function requestCommand(program: Command, name: string, description: string): Command {
-  return outputOption(connectionOptions(program.command(name).description(description)));
 }

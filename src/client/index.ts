@@ -2,6 +2,7 @@
 // tcp-transport.js beside it.
 
 export { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
+export type { AccessStatusResult, KeyPermission } from './access-requests.js';
 export type { Channel, ChannelHandler, ClientTransport } from './client-transport.js';
 export type { BytesLike, RangeOptions } from './key-range.js';
 export type { GrantOptions, LeaseResult, TimeToLiveOptions, TimeToLiveResult } from './lease-requests.js';

@@ -2,10 +2,12 @@
 
 import { StoreError } from '../shared/errors.js';
 import type {
+  AccessChange,
   CommandEnvelope,
   KeySelection,
   NativeFrame,
   NativeRequestBody,
+  RequestIdentity,
   Transaction,
   TransactionStep,
 } from '../wire/native-messages.js';
@@ -17,10 +19,23 @@ const partOverheadBytes = 128;
 /** What changes the tree. */
 export type Command = CommandEnvelope['command'];
 
-/** A command that is executed exactly once, or any other request of the protocol. */
-export type RequestBody =
+/** What is executed exactly once. */
+type IdentifiedBody =
   | { readonly type: 'command'; readonly command: Command }
-  | Exclude<NativeRequestBody, { type: 'write' }>;
+  | { readonly type: 'changeAccess'; readonly change: AccessChange };
+
+/** Something that is executed exactly once, or any other request of the protocol. */
+export type RequestBody = IdentifiedBody | Exclude<NativeRequestBody, { type: 'write' | 'changeAccess' }>;
+
+export function isIdentified(body: RequestBody): body is IdentifiedBody {
+  return body.type === 'command' || body.type === 'changeAccess';
+}
+
+/** As it travels, under its session's identity. */
+export function identifiedBody(body: IdentifiedBody, identity: RequestIdentity): NativeRequestBody {
+  if (body.type === 'changeAccess') return { ...body, identity };
+  return { type: 'write', envelope: { command: body.command, identity } };
+}
 
 /**
  * `error` null: success. `frame`: what the server answered, also with an error; null when it did not. A frame's bytes are
@@ -130,7 +145,7 @@ export function mayRetry(pending: PendingRequest, error: StoreError): boolean {
 
 /** A lost answer leaves open whether it happened. */
 export function hasEffect(pending: PendingRequest): boolean {
-  return pending.body.type === 'command' || pending.body.type === 'broadcast';
+  return isIdentified(pending.body) || pending.body.type === 'broadcast';
 }
 
 /** Hashing a large tree takes as long as it takes: silence says nothing about the peer. */
@@ -149,6 +164,15 @@ export function isVerdict(error: StoreError): boolean {
     case 'LEASE_EXISTS':
     case 'LEASE_NOT_FOUND':
     case 'PERMISSION_DENIED':
+    case 'ACCESS_INVALID_CHANGE':
+    case 'USER_EXISTS':
+    case 'USER_NOT_FOUND':
+    case 'ROLE_EXISTS':
+    case 'ROLE_NOT_FOUND':
+    case 'ROLE_NOT_GRANTED':
+    case 'PERMISSION_NOT_GRANTED':
+    case 'ROOT_USER_MISSING':
+    case 'ROOT_ROLE_MISSING':
       return true;
     default:
       return false;

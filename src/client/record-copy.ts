@@ -1,6 +1,6 @@
 // Copies of what a frame holds, so that a caller may keep them: a frame's own bytes belong to the connection.
 
-import type { CommandOutput, KeyRecord, NativeEvent } from '../wire/native-messages.js';
+import type { AccessAnswer, CommandOutput, KeyRecord, NativeEvent } from '../wire/native-messages.js';
 
 type TransactionOutput = Extract<CommandOutput, { readonly type: 'transaction' }>;
 
@@ -22,6 +22,11 @@ export function copyEvent(event: NativeEvent): NativeEvent {
     modRevision: event.modRevision,
     record: event.record === undefined ? undefined : copyRecord(event.record),
   };
+}
+
+export function copyAccess({ enabled, accessRevision, names, permissions }: AccessAnswer): AccessAnswer {
+  const copied = permissions.map(({ type, key, rangeEnd }) => ({ type, key: key.slice(), rangeEnd: rangeEnd.slice() }));
+  return { enabled, accessRevision, names, permissions: copied };
 }
 
 export function copyOutput(output: CommandOutput): CommandOutput {

@@ -12,6 +12,8 @@ import { PeerConnection, type PeerConnectionOptions } from './peer-connection.js
 import {
   dueOf,
   hasEffect,
+  identifiedBody,
+  isIdentified,
   isVerdict,
   mayRetry,
   mayTakeLong,
@@ -183,7 +185,7 @@ export class RequestEngine {
       if (pending.state === 'waiting') {
         const connection = this.#peers.ready;
         if (connection === undefined || !this.#hasRoomFor(pending)) return;
-        if (pending.body.type === 'command' && !this.#sessions.prepare(pending)) return;
+        if (isIdentified(pending.body) && !this.#sessions.prepare(pending)) return;
         this.#waiting.shift();
         this.#transmit(pending, connection);
       } else {
@@ -218,11 +220,11 @@ export class RequestEngine {
     this.#inFlight++;
     this.#inFlightBytes += pending.weight;
     const { body, session } = pending;
-    if (body.type !== 'command') {
+    if (!isIdentified(body)) {
       connection.send({ id: pending.id, timeoutMs: attemptMs, body });
     } else if (session !== undefined) {
-      const envelope = { command: body.command, identity: session.identityOf(pending.number, pending.attempts > 1) };
-      connection.send({ id: pending.id, timeoutMs: attemptMs, body: { type: 'write', envelope } });
+      const identity = session.identityOf(pending.number, pending.attempts > 1);
+      connection.send({ id: pending.id, timeoutMs: attemptMs, body: identifiedBody(body, identity) });
     }
   }
 
@@ -358,7 +360,7 @@ export class RequestEngine {
   /** A command that has its number does not queue behind new ones: they may be waiting for its end. */
   #resend(pending: PendingRequest): void {
     const connection = this.#peers.ready;
-    if (connection !== undefined && (pending.session !== undefined || pending.body.type !== 'command')) {
+    if (connection !== undefined && (pending.session !== undefined || !isIdentified(pending.body))) {
       this.#transmit(pending, connection);
       return;
     }

@@ -2,9 +2,7 @@
 // settled. Knows nothing of connections.
 
 import type { ClientId, Zxid } from '../shared/ids.js';
-import type { CommandEnvelope } from '../wire/native-messages.js';
-
-type RequestIdentity = NonNullable<CommandEnvelope['identity']>;
+import type { RequestIdentity } from '../wire/native-messages.js';
 
 /** The server remembers this many results of a client; a write further behind could no longer be told apart. */
 export const sessionSpanMax = 8_000;

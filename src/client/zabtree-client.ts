@@ -5,13 +5,14 @@ import { emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
 import type { KeyRecord, NativeFrame, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
+import { AccessRequests } from './access-requests.js';
 import type { ClientTransport } from './client-transport.js';
 import { type BytesLike, bytesOf, type RangeOptions, rangeOf, revisionOf } from './key-range.js';
 import { type CommandAnswer, LeaseRequests } from './lease-requests.js';
 import type { Credentials } from './native-connection.js';
 import type { ConnectionEvent } from './peer-rotation.js';
 import type { Command, RequestBody, RequestDone } from './pending-request.js';
-import { copyOutput, copyRecord } from './record-copy.js';
+import { copyAccess, copyOutput, copyRecord } from './record-copy.js';
 import { RequestEngine, type Stream } from './request-engine.js';
 import type { RequestOptions, WriteResult } from './request-options.js';
 import { StreamLiveness } from './stream-liveness.js';
@@ -94,6 +95,14 @@ export class ZabtreeClient {
   readonly #timeoutMs: number;
   readonly #watches = new Set<WatchStream>();
   readonly #leases = new LeaseRequests((command, options) => this.#command(command, options));
+  readonly #access = new AccessRequests({
+    change: (change, options) =>
+      this.#ask({ type: 'changeAccess', change }, options, ({ revision, zxid }) => ({ revision, zxid })),
+    ask: (question, options) =>
+      this.#ask({ type: 'askAccess', question }, options, ({ payload }) =>
+        payload.type === 'access' ? copyAccess(payload) : undefined,
+      ),
+  });
 
   constructor(options: ClientOptions) {
     if (options.peers.length === 0) throw new StoreError('INVALID_ARGUMENT', 'A client needs at least one peer');
@@ -141,6 +150,11 @@ export class ZabtreeClient {
   /** Fails with OUTCOME_UNKNOWN also where it was carried out and only its answer is lost. */
   async transact(request: TransactionRequest, options: RequestOptions = {}): Promise<TransactionResult> {
     return await carryOut(transactionOf(request), (command) => this.#command(command, options));
+  }
+
+  /** Users, roles and permissions, and whether they count. */
+  get access(): AccessRequests {
+    return this.#access;
   }
 
   /** Leases: granted, revoked, kept alive, asked about. */

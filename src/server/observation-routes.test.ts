@@ -103,7 +103,7 @@ describe('observationRoutes()', () => {
 
   it('probes need no user where access control is on', async () => {
     const change = (request: AccessRequest): Promise<CommandResult> =>
-      new Promise((resolve) => service.access.change(request, anonymous, 0, resolve));
+      new Promise((resolve) => service.access.change(request, { actor: anonymous, timeoutMs: 0 }, resolve));
     await change({ type: 'userAdd', user: 'root', password: 'secret', noPassword: false });
     await change({ type: 'userGrantRole', user: 'root', role: 'root' });
     expect((await change({ type: 'enable' })).code).toBe('OK');

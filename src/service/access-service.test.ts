@@ -31,7 +31,7 @@ class Stage {
   }
 
   change(request: AccessRequest, actor: Actor = anonymous): Promise<CommandResult> {
-    return new Promise((resolve) => this.access.change(request, actor, 0, resolve));
+    return new Promise((resolve) => this.access.change(request, { actor, timeoutMs: 0 }, resolve));
   }
 
   async addUser(user: string, roles: readonly string[] = [], actor: Actor = anonymous): Promise<void> {

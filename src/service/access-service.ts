@@ -8,10 +8,11 @@ import { Secret } from '../shared/secret.js';
 import type { AccessChange } from '../tree/access/access-change.js';
 import { compareNames, type KeyPermission, rootName, type UserRecord } from '../tree/access/access-records.js';
 import type { AccessView } from '../tree/access/access-state.js';
-import type { Actor, CommandResult } from '../tree/command.js';
+import type { Actor, CommandResult, RequestIdentity } from '../tree/command.js';
 import { type AccessCheckLimits, checkAccessChange } from './access-checks.js';
 import { AccessTokens, type TokenLimits } from './access-tokens.js';
 import { PasswordHashing, type PasswordLimits } from './password-hashing.js';
+import { checkIdentity } from './request-checks.js';
 
 /** A change with passwords as they were typed. */
 export type AccessRequest =
@@ -29,6 +30,14 @@ export interface Login {
 export interface AccessStatus {
   readonly enabled: boolean;
   readonly revision: number;
+}
+
+/** Who asks for a change, and for how long. */
+export interface AskedChange {
+  readonly actor: Actor;
+  readonly timeoutMs: number;
+  /** So that a repetition is executed once. */
+  readonly identity?: RequestIdentity | undefined;
 }
 
 export type Answer<T> = (error: StoreError | null, result: T | null) => void;
@@ -50,7 +59,7 @@ export interface AccessService {
   logIn(user: string, password: string, timeoutMs: number, done: Answer<Login>): void;
   /** ACCESS_NOT_ENABLED, AUTHENTICATION_FAILED, or a token. */
   authenticate(user: string, password: string, timeoutMs: number, done: Answer<string>): void;
-  change(request: AccessRequest, actor: Actor, timeoutMs: number, done: (result: CommandResult) => void): void;
+  change(request: AccessRequest, asked: AskedChange, done: (result: CommandResult) => void): void;
 
   status(actor: Actor, timeoutMs: number, done: Answer<AccessStatus>): void;
   /** Names in order. */
@@ -152,14 +161,19 @@ export class NodeAccessService implements AccessService {
 
   // ---- changing ----
 
-  change(request: AccessRequest, actor: Actor, timeoutMs: number, done: (result: CommandResult) => void): void {
-    const deadlineMs = this.deadline(timeoutMs);
-    // Hashing is dear: not for whoever may not ask for it as far as this node knows. The leader judges for good.
-    const refusal = this.node.tree.access.judge.adminRefusal(actor);
+  change(request: AccessRequest, asked: AskedChange, done: (result: CommandResult) => void): void {
+    const { actor, identity } = asked;
+    const deadlineMs = this.deadline(asked.timeoutMs);
+    // Hashing is dear: not for whoever may not ask for it as far as this node knows. The leader judges for good; and it
+    // alone may refuse a repetition, since it remembers what it refused.
+    const repeated = identity?.repeated === true;
+    const refusal = repeated ? undefined : this.node.tree.access.judge.adminRefusal(actor);
     const submit = (change: AccessChange): void => {
-      const tooLarge = checkAccessChange(change, this.limits);
-      if (tooLarge === null) this.node.submit({ command: { type: 'access', change }, actor }, deadlineMs, done);
-      else done(this.failed(tooLarge));
+      const refused =
+        checkAccessChange(change, this.limits) ?? (identity === undefined ? null : checkIdentity(identity));
+      const envelope = { command: { type: 'access', change }, actor } as const;
+      if (refused !== null) done(this.failed(refused));
+      else this.node.submit(identity === undefined ? envelope : { ...envelope, identity }, deadlineMs, done);
     };
     switch (request.type) {
       case 'enable':

@@ -45,7 +45,7 @@ export function checkPayload(payload: Bytes, limits: RequestLimits): StoreError 
   );
 }
 
-function checkIdentity(identity: RequestIdentity): StoreError | null {
+export function checkIdentity(identity: RequestIdentity): StoreError | null {
   const { client, request, acknowledgedBelow } = identity;
   if (client >= 1 && request >= 1 && acknowledgedBelow <= request) return null;
   return new StoreError(

@@ -59,7 +59,7 @@ export function writeAccessChange(writer: ProtoWriter, change: AccessChange): vo
       break;
     case 'roleGrantPermission':
       writer.stringField(1, change.role);
-      if (change.permission !== undefined) writePermission(writer, change.permission);
+      if (change.permission !== undefined) writePermission(writer, 2, change.permission);
       break;
     case 'roleRevokePermission':
       writer.stringField(1, change.role);
@@ -161,15 +161,15 @@ function changeOf(number: number, fields: Fields): AccessChange {
   }
 }
 
-function writePermission(writer: ProtoWriter, { type, key, rangeEnd }: KeyPermission): void {
-  const mark = writer.beginMessage(2);
+export function writePermission(writer: ProtoWriter, field: number, { type, key, rangeEnd }: KeyPermission): void {
+  const mark = writer.beginMessage(field);
   writer.varintField(1, permissionNumbers[type]);
   writer.bytesField(2, key);
   writer.bytesField(3, rangeEnd);
   writer.endMessage(mark);
 }
 
-function readPermission(reader: ProtoReader): KeyPermission {
+export function readPermission(reader: ProtoReader): KeyPermission {
   let type: PermissionType | undefined = 'read';
   let key = emptyBytes;
   let rangeEnd = emptyBytes;

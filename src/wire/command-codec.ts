@@ -154,7 +154,8 @@ export function writeCommandEnvelope(writer: ProtoWriter, envelope: CommandEnvel
   if (envelope.actor !== undefined) writeActor(writer, envelope.actor);
 }
 
-function writeIdentity(writer: ProtoWriter, identity: RequestIdentity): void {
+/** As field 2 of the message around it. */
+export function writeIdentity(writer: ProtoWriter, identity: RequestIdentity): void {
   const identityMark = writer.beginMessage(2);
   writer.varintField(1, identity.client);
   writer.varintField(2, identity.request);
@@ -256,7 +257,7 @@ function readCommandBody(reader: ProtoReader, type: number): Command {
   }
 }
 
-function readIdentity(reader: ProtoReader): RequestIdentity {
+export function readIdentity(reader: ProtoReader): RequestIdentity {
   let client = 0;
   let request = 0;
   let acknowledgedBelow = 0;

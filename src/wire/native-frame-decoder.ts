@@ -7,7 +7,8 @@ import { resultCodeOf } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
-import { outputField, payloadFields, roles } from './native-frame-encoder.js';
+import { readAccessAnswer } from './native-access-codec.js';
+import { accessField, outputField, payloadFields, roles } from './native-frame-encoder.js';
 import type { KeyRecord, NativeDigest, NativeEvent, NativeFrame, NativePayload } from './native-messages.js';
 import { readOutput } from './output-codec.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
@@ -35,6 +36,10 @@ export function readFrame(reader: ProtoReader): NativeFrame {
     } else if (field === outputField) {
       const outer = reader.enterMessage();
       output = readOutput(reader);
+      reader.leaveMessage(outer);
+    } else if (field === accessField) {
+      const outer = reader.enterMessage();
+      payload = { type: 'access', ...readAccessAnswer(reader) };
       reader.leaveMessage(outer);
     } else reader.skip();
   }

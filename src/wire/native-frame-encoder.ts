@@ -5,12 +5,13 @@ import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { resultCodeNumber } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { encodeGenerated } from './generated-codec.js';
+import { writeAccessAnswer } from './native-access-codec.js';
 import type { KeyRecord, NativeEvent, NativeFrame, NativePayload, NativeStatus } from './native-messages.js';
 import { writeOutput } from './output-codec.js';
 import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './protobuf/proto-writer.js';
 
 type HotPayload = Extract<NativePayload, { type: 'record' | 'list' | 'watchEvents' | 'watchInitial' }>;
-type ColdPayload = Exclude<NativePayload, HotPayload | { type: 'none' }>;
+type ColdPayload = Exclude<NativePayload, HotPayload | { type: 'none' | 'access' }>;
 
 /** Field numbers of zabtree.native.Frame's payloads. */
 export const payloadFields = {
@@ -24,9 +25,11 @@ export const payloadFields = {
   watchInitial: 13,
   watchEnded: 14,
   broadcast: 15,
-} as const satisfies Record<Exclude<NativePayload['type'], 'none'>, number>;
+} as const satisfies Record<Exclude<NativePayload['type'], 'none' | 'access'>, number>;
 
 export const outputField = 16;
+/** A payload too, of a later time. */
+export const accessField = 17;
 
 /** zabtree.native.Role by number. */
 export const roles = ['looking', 'follower', 'leader'] as const satisfies readonly NativeStatus['role'][];
@@ -39,15 +42,21 @@ export function writeFrameBody(writer: ProtoWriter, frame: NativeFrame): void {
   writer.varintField(4, frame.zxid);
   writer.varintField(5, frame.revision);
   writePayloadField(writer, frame.payload);
-  if (frame.output === undefined) return;
-  const mark = writer.beginMessage(outputField);
-  writeOutput(writer, frame.output);
+  if (frame.output !== undefined) {
+    const mark = writer.beginMessage(outputField);
+    writeOutput(writer, frame.output);
+    writer.endMessage(mark);
+  }
+  if (frame.payload.type !== 'access') return;
+  const mark = writer.beginMessage(accessField);
+  writeAccessAnswer(writer, frame.payload);
   writer.endMessage(mark);
 }
 
 function writePayloadField(writer: ProtoWriter, payload: NativePayload): void {
   switch (payload.type) {
     case 'none':
+    case 'access':
       return;
     case 'record':
     case 'list':

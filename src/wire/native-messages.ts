@@ -4,7 +4,9 @@
 import type { Bytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
-import type { CommandEnvelope, CommandOutput } from '../tree/command.js';
+import type { AccessChange } from '../tree/access/access-change.js';
+import type { KeyPermission } from '../tree/access/access-records.js';
+import type { CommandEnvelope, CommandOutput, RequestIdentity } from '../tree/command.js';
 import type { KeyRecord } from '../tree/store.js';
 import type {
   Compare,
@@ -15,12 +17,15 @@ import type {
 } from '../tree/transaction.js';
 
 export type {
+  AccessChange,
   CommandEnvelope,
   CommandOutput,
   Compare,
+  KeyPermission,
   KeyRecord,
   KeySelection,
   RangeSelection,
+  RequestIdentity,
   Transaction,
   TransactionStep,
 };
@@ -55,12 +60,19 @@ export type NativeRequestBody =
     }
   | { readonly type: 'cancelWatch'; readonly watch: number }
   | { readonly type: 'authenticate'; readonly user: string; readonly password: string }
+  /** Its passwords are as they were typed, in UTF-8; the token's secret is empty. */
+  | { readonly type: 'changeAccess'; readonly change: AccessChange; readonly identity: RequestIdentity | undefined }
+  | { readonly type: 'askAccess'; readonly question: AccessQuestion }
   | { readonly type: 'broadcast'; readonly payload: Bytes }
   | { readonly type: 'subscribeBroadcasts' }
   | { readonly type: 'unsubscribeBroadcasts' }
   | { readonly type: 'status' }
   | { readonly type: 'digest' }
   | { readonly type: 'digestAll' };
+
+export type AccessQuestion =
+  | { readonly type: 'status' | 'users' | 'roles' }
+  | { readonly type: 'rolesOfUser' | 'permissionsOfRole'; readonly name: string };
 
 export interface NativeRequest {
   /** > 0, unique among the unanswered requests and open watches of the connection. */
@@ -133,7 +145,16 @@ export type NativePayload =
   | { readonly type: 'watchEvents'; readonly events: readonly NativeEvent[]; readonly more: boolean }
   | { readonly type: 'watchInitial'; readonly records: readonly KeyRecord[]; readonly last: boolean }
   | { readonly type: 'watchEnded' }
-  | { readonly type: 'broadcast'; readonly payload: Bytes };
+  | { readonly type: 'broadcast'; readonly payload: Bytes }
+  | ({ readonly type: 'access' } & AccessAnswer);
+
+/** What the question was about; the rest is empty. */
+export interface AccessAnswer {
+  readonly enabled: boolean;
+  readonly accessRevision: number;
+  readonly names: readonly string[];
+  readonly permissions: readonly KeyPermission[];
+}
 
 /** What a frame from the server says beside its payload. */
 export interface NativeFrameHeader {

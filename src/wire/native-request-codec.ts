@@ -9,12 +9,13 @@ import { readCommandEnvelope, writeCommandEnvelope } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
+import { readAccessQuestion, readChangeAccess, writeAccessQuestion, writeChangeAccess } from './native-access-codec.js';
 import type { NativeRange, NativeRequest, NativeRequestBody, ReceivedRequest } from './native-messages.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
 import type { ProtoWriter } from './protobuf/proto-writer.js';
 import { WireError } from './protobuf/wire-error.js';
 
-type ColdBody = Exclude<NativeRequestBody, { type: 'write' | 'get' }>;
+type ColdBody = Exclude<NativeRequestBody, { type: 'write' | 'get' | 'changeAccess' | 'askAccess' }>;
 
 const fields = {
   id: 1,
@@ -31,6 +32,8 @@ const fields = {
   digest: 12,
   digestAll: 13,
   authenticate: 14,
+  changeAccess: 15,
+  askAccess: 16,
 } as const satisfies Record<NativeRequestBody['type'] | 'id' | 'timeoutMs', number>;
 
 /** Appends the body of a request's frame. */
@@ -50,6 +53,18 @@ export function writeRequest(writer: ProtoWriter, request: NativeRequest): void 
       writer.bytesField(1, body.key);
       writer.boolField(2, body.local);
       writer.varintField(3, body.seen);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'changeAccess': {
+      const mark = writer.beginMessage(fields.changeAccess);
+      writeChangeAccess(writer, body);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'askAccess': {
+      const mark = writer.beginMessage(fields.askAccess);
+      writeAccessQuestion(writer, body.question);
       writer.endMessage(mark);
       return;
     }
@@ -104,7 +119,7 @@ export function readRequest(reader: ProtoReader): ReceivedRequest {
       id = reader.varint();
     } else if (field === fields.timeoutMs) {
       timeoutMs = reader.varint();
-    } else if (field <= fields.authenticate) {
+    } else if (field <= fields.askAccess) {
       const outer = reader.enterMessage();
       body = readBody(reader, field);
       reader.leaveMessage(outer);
@@ -122,6 +137,10 @@ function readBody(reader: ProtoReader, field: number): NativeRequestBody {
       return { type: 'write', envelope: readClientEnvelope(reader) };
     case fields.get:
       return readGet(reader);
+    case fields.changeAccess:
+      return readChangeAccess(reader);
+    case fields.askAccess:
+      return { type: 'askAccess', question: readAccessQuestion(reader) };
     default:
       return readColdBody(reader.rest(), field);
   }

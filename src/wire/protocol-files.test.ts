@@ -16,7 +16,7 @@ const expected: Readonly<Record<string, string>> = {
   'command.proto': '23986a682cd4e120',
   'election.proto': '7bb1e0576077a94c',
   'log.proto': 'ca91595accfa3dbd',
-  'native.proto': '2a9d3940d847ce57',
+  'native.proto': '1758a1472ae0de3d',
   'peer.proto': '66d4dcd76c42fa42',
 };
 

@@ -3,6 +3,7 @@
 
 import { errorCodes } from '../../src/shared/errors.js';
 import type { ClientId, EnsembleId, Epoch, GroupId, Revision, ServerId, Zxid } from '../../src/shared/ids.js';
+import { Secret } from '../../src/shared/secret.js';
 import type { CommandEnvelope, CommandOutput, CommandResult } from '../../src/tree/command.js';
 import type { Operation } from '../../src/tree/delta.js';
 import type { SessionRecord } from '../../src/tree/store.js';
@@ -314,6 +315,18 @@ const requestBodies: readonly NativeRequestBody[] = [
   { type: 'digest' },
   { type: 'digestAll' },
   { type: 'authenticate', user: 'root', password: 'secret' },
+  {
+    type: 'changeAccess',
+    change: { type: 'userAdd', user: 'root', password: new Secret(value), noPassword: true },
+    identity: { client: 7 as ClientId, request: 3, acknowledgedBelow: 2, bornAt: zxid, repeated: true },
+  },
+  {
+    type: 'changeAccess',
+    change: { type: 'roleGrantPermission', role: 'r', permission: { type: 'write', key, rangeEnd: value } },
+    identity: undefined,
+  },
+  { type: 'askAccess', question: { type: 'permissionsOfRole', name: 'r' } },
+  { type: 'askAccess', question: { type: 'users' } },
 ];
 export const requests = requestBodies.map((body, index) =>
   written((writer) => writeRequest(writer, { id: index + 1, timeoutMs: index % 2 === 0 ? 0 : 1_000, body })),
@@ -360,6 +373,13 @@ const payloads: readonly NativePayload[] = [
   { type: 'watchInitial', records: [record], last: true },
   { type: 'watchEnded' },
   { type: 'broadcast', payload: value },
+  {
+    type: 'access',
+    enabled: true,
+    accessRevision: 9,
+    names: ['root', 'u'],
+    permissions: [{ type: 'readwrite', key, rangeEnd: nothing }],
+  },
 ];
 export const frames = payloads.map((payload, index) => {
   const code = index % 2 === 0 ? 'OK' : 'OVERLOADED';

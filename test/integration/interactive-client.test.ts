@@ -269,6 +269,57 @@ async function ensembleWrites(key: string, value: string): Promise<void> {
   expect(code, stderr).toBe(0);
 }
 
+test('users and roles are administered in the words of the command line', async () => {
+  const { stdout } = await piped([
+    '0',
+    'user add root',
+    'a root password',
+    'user add reader',
+    'another password',
+    'role add reading',
+    'role grant-permission reading read seen/ --prefix',
+    'user grant-role reader reading',
+    'auth enable',
+    'user list',
+  ]);
+  expect(stdout).not.toMatch(/a root password|another password/);
+  expect(stdout).toContain('OK, granted reading to reader\n');
+  expect(stdout).toContain('OK, access control is on\n');
+  expect(stdout).toContain('Error : UNAUTHENTICATED');
+  const config = ['--config', ensemble.ensemble.clientFile];
+  const environment = { ZABTREE_USER: 'root:a root password' };
+  const reader = await runZabtree(['get', 'other', ...config, '--user', 'reader:another password']);
+  expect(reader).toMatchObject({ code: 1, stderr: expect.stringContaining('PERMISSION_DENIED') });
+  const detail = await runZabtree(['user', 'get', 'reader', '--detail', '-o', 'json', ...config], { environment });
+  expect(JSON.parse(detail.stdout)).toEqual({
+    user: 'reader',
+    roles: [{ role: 'reading', permissions: [{ type: 'read', prefix: 'seen/' }] }],
+  });
+  const exists = await runZabtree(['user', 'add', 'root', ...config], { environment, input: 'x\n' });
+  expect(exists).toMatchObject({ code: 4, stderr: expect.stringContaining('USER_EXISTS') });
+  expect((await runZabtree(['auth', 'disable', ...config], { environment })).code).toBe(0);
+});
+
+test.skipIf(!hasTerminal)('a password is typed twice, is not shown, and is not in the history', async () => {
+  await onTerminal('stty rows 24 cols 80', ensemble.ensemble.clientFile, async (terminal) => {
+    terminal.type('0');
+    await terminal.see(prompt);
+    terminal.type('user add typed');
+    await terminal.see(/Password of typed:/);
+    terminal.type('s3cret');
+    await terminal.see(/typed again:/);
+    terminal.type('s3cret');
+    await terminal.see(/OK, added the user typed/);
+    await terminal.see(prompt);
+    terminal.press('\u001b[A');
+    await terminal.see(/user add typed/);
+    expect(terminal.shown).not.toContain('s3cret');
+    terminal.press('\u0015');
+    terminal.type('exit');
+    expect(await terminal.ended()).toBe(0);
+  });
+});
+
 test.skipIf(!hasTerminal)('a load goes on at another peer when its own is killed, and loses nothing', async () => {
   await withEnsemble({}, async (own) => {
     const leader = await own.start();

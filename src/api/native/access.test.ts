@@ -7,9 +7,10 @@ import { ZabtreeClient } from '../../client/zabtree-client.js';
 import { nodeConfigOf } from '../../config/node-config.js';
 import { createLog } from '../../observability/log.js';
 import { ClientPort } from '../../server/client-port.js';
-import { type AccessRequest, anonymous } from '../../service/access-service.js';
+import { type AccessRequest, type AskedChange, anonymous } from '../../service/access-service.js';
 import { createStoreService } from '../../service/service.js';
 import type { StoreService } from '../../service/store-service.js';
+import type { ClientId } from '../../shared/ids.js';
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -42,7 +43,9 @@ function clientOf(peer: string, user?: string, password = `${user}-pw`): Zabtree
 async function change(service: StoreService, request: AccessRequest): Promise<void> {
   const { access } = service;
   const actor = access.enabled ? access.actorOfUser('root') : anonymous;
-  const { code } = await new Promise<{ readonly code: string }>((resolve) => access.change(request, actor, 0, resolve));
+  const { code } = await new Promise<{ readonly code: string }>((resolve) =>
+    access.change(request, { actor, timeoutMs: 0 }, resolve),
+  );
   expect(code).toBe('OK');
 }
 
@@ -110,5 +113,74 @@ describe('the native protocol with access control', () => {
     await user.get('a1');
     await change(service, { type: 'userChangePassword', user: 'u', password: 'other' });
     await expect(user.get('a1')).rejects.toEqual(code('UNAUTHENTICATED'));
+  });
+
+  it('administers users, roles and permissions for administrators alone, and once', async () => {
+    const { service, peer } = await serve();
+    const { access } = clientOf(peer);
+    await access.addUser('root', 'root-pw');
+    await expect(access.addUser('root', 'other')).rejects.toEqual(code('USER_EXISTS'));
+    await expect(access.enable()).rejects.toEqual(code('ROOT_ROLE_MISSING'));
+    await access.grantRole('root', 'root');
+    await access.addUser('u', 'u-pw');
+    await access.addUser('certified', undefined);
+    await access.addRole('r');
+    await access.grantPermission('r', 'readwrite', { prefix: 'a' });
+    await access.grantPermission('r', 'read', { from: 'x' });
+    await access.grantPermission('r', 'write', { key: 'k' });
+    await access.grantRole('u', 'r');
+    expect(await access.status()).toEqual({ enabled: false, accessRevision: 10 });
+    await access.enable();
+    await expect(access.users()).rejects.toEqual(code('UNAUTHENTICATED'));
+    await expect(access.disable()).rejects.toEqual(code('UNAUTHENTICATED'));
+
+    const user = clientOf(peer, 'u');
+    await user.set('a1', '1');
+    await expect(user.access.users()).rejects.toEqual(code('PERMISSION_DENIED'));
+    await expect(user.access.addRole('more')).rejects.toEqual(code('PERMISSION_DENIED'));
+    await expect(user.access.changePassword('root', 'mine')).rejects.toEqual(code('PERMISSION_DENIED'));
+    expect(await user.access.rolesOf('u')).toEqual(['r']);
+    expect(await user.access.permissionsOf('r')).toEqual([
+      { type: 'readwrite', key: new Uint8Array([97]), rangeEnd: new Uint8Array([98]) },
+      { type: 'write', key: new Uint8Array([107]), rangeEnd: new Uint8Array(0) },
+      { type: 'read', key: new Uint8Array([120]), rangeEnd: new Uint8Array([0]) },
+    ]);
+
+    const root = clientOf(peer, 'root').access;
+    expect(await root.users()).toEqual(['certified', 'root', 'u']);
+    await expect(root.grantPermission('r', 'read', { from: 'x', to: '\0' })).rejects.toEqual(code('INVALID_ARGUMENT'));
+    await root.revokePermission('r', { prefix: 'a' });
+    await expect(user.set('a1', '2')).rejects.toEqual(code('PERMISSION_DENIED'));
+    await root.changePassword('u', 'changed');
+    await clientOf(peer, 'u', 'changed').get('x');
+    await root.deleteRole('r');
+    expect([await root.roles(), await root.rolesOf('u')]).toEqual([[], []]);
+    await root
+      .revokeRole('certified', 'root')
+      .catch((error: unknown) => expect(error).toEqual(code('ROLE_NOT_GRANTED')));
+    await root.deleteUser('certified');
+    await root.disable();
+    expect(service.access.enabled).toBe(false);
+  });
+
+  it('tells a repetition of a change what became of the first', async () => {
+    const { service } = await serve();
+    const { access } = service;
+    const asked = (repeated: boolean): AskedChange => ({
+      actor: anonymous,
+      timeoutMs: 0,
+      identity: { client: 5 as ClientId, request: 1, acknowledgedBelow: 1, bornAt: service.appliedZxid, repeated },
+    });
+    const request: AccessRequest = { type: 'userAdd', user: 'u', password: 'u-pw', noPassword: false };
+    const ask = (repeated: boolean): Promise<{ readonly code: string }> =>
+      new Promise((resolve) => access.change(request, asked(repeated), resolve));
+    const first = asked(false);
+    await new Promise((resolve) => access.change(request, first, resolve));
+    expect((await ask(false)).code).toBe('OK');
+    expect((await ask(true)).code).toBe('OK');
+    const wrong = { ...first, identity: { ...asked(false).identity, request: 2, acknowledgedBelow: 3 } };
+    expect(await new Promise((resolve) => access.change(request, wrong as AskedChange, resolve))).toEqual(
+      code('INVALID_ARGUMENT'),
+    );
   });
 });

@@ -5,6 +5,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { StoreError } from '../../shared/errors.js';
 import { Fifo } from '../../shared/fifo.js';
 import { LineSplitter, notText, type SplitLine, tooLong } from './line-splitter.js';
+import { MutedOutput } from './muted-output.js';
 
 export interface LineReaderOptions {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
@@ -48,6 +49,15 @@ export class LineReader {
    * or no UTF-8; the next call gives the next line.
    */
   ask(prompt: string): Promise<string | undefined> {
+    return this.#next(prompt, false);
+  }
+
+  /** The same for what nobody shall see: a terminal neither shows it nor keeps it in its history. */
+  askSecret(prompt: string): Promise<string | undefined> {
+    return this.#next(prompt, true);
+  }
+
+  #next(prompt: string, secret: boolean): Promise<string | undefined> {
     if (prompt !== '') this.#output.write(`${prompt}\n`);
     const line = this.#lines.shift();
     if (line !== undefined) {
@@ -56,7 +66,7 @@ export class LineReader {
       return typeof line === 'string' ? Promise.resolve(line) : Promise.reject(errorOf(line));
     }
     if (this.#closed) return Promise.resolve(undefined);
-    this.#source.prompt();
+    this.#source.prompt(secret);
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
@@ -115,7 +125,7 @@ interface LineSink {
 
 interface LineSource {
   /** A line is waited for now. */
-  prompt(): void;
+  prompt(secret: boolean): void;
   pause(): void;
   resume(): void;
   close(): void;
@@ -123,11 +133,15 @@ interface LineSource {
 
 class TerminalLines implements LineSource {
   readonly #interface: Interface;
+  readonly #terminal: NodeJS.WritableStream;
+  readonly #output: MutedOutput;
 
   constructor(options: LineReaderOptions, sink: LineSink) {
+    this.#terminal = options.output;
+    this.#output = new MutedOutput(options.output);
     this.#interface = createInterface({
       input: options.input,
-      output: options.output,
+      output: this.#output,
       terminal: true,
       historySize: historyLinesMax,
       removeHistoryDuplicates: true,
@@ -138,13 +152,30 @@ class TerminalLines implements LineSource {
         return [fitting.map((name) => `${name} `), word];
       },
     });
-    this.#interface.on('line', (line) => sink.line(Buffer.byteLength(line) > lineBytesMax ? tooLong : line));
-    this.#interface.on('close', () => sink.end());
+    this.#interface.on('history', (history: string[]) => {
+      if (this.#output.muted) history.shift();
+    });
+    this.#interface.on('line', (line) => {
+      this.#unmute();
+      sink.line(Buffer.byteLength(line) > lineBytesMax ? tooLong : line);
+    });
+    this.#interface.on('close', () => {
+      this.#unmute();
+      sink.end();
+    });
     this.#interface.on('SIGINT', options.onInterrupt);
   }
 
-  prompt(): void {
+  prompt(secret: boolean): void {
     this.#interface.prompt();
+    this.#output.muted = secret;
+  }
+
+  /** The end of what was typed unseen is seen. */
+  #unmute(): void {
+    if (!this.#output.muted) return;
+    this.#output.muted = false;
+    this.#terminal.write('\n');
   }
 
   /** A person does not type ahead as much as would have to be held back. */

@@ -12,6 +12,7 @@ import { KeyLoad, loadSummary } from './key-load.js';
 import type { LineReader } from './line-reader.js';
 import { ProgressBar } from './progress-bar.js';
 import { runReplTransaction } from './repl-transaction.js';
+import { SharedCommands } from './shared-commands.js';
 import { cutMark, shownPart, shownValue } from './shown-value.js';
 
 interface ReplContext {
@@ -45,11 +46,13 @@ interface ReplCommand {
 export class ReplCommands {
   readonly #context: ReplContext;
   readonly #commands: readonly ReplCommand[];
+  readonly #shared: SharedCommands;
   #load: KeyLoad | undefined;
   #bar: ProgressBar | undefined;
 
   constructor(context: ReplContext) {
     this.#context = context;
+    this.#shared = new SharedCommands(context.client, context.reader);
     this.#commands = this.#createCommands();
   }
 
@@ -61,7 +64,9 @@ export class ReplCommands {
   completions(line: string): readonly string[] {
     const words = line.trimStart().split(/\s+/);
     if (words.length <= 1) return this.names;
-    return words[0]?.toLowerCase() === 'use' ? this.#context.peers.map((_, index) => String(index)) : [];
+    const [first = ''] = words;
+    if (first.toLowerCase() === 'use') return this.#context.peers.map((_, index) => String(index));
+    return words.length === 2 ? this.#shared.subcommands(first) : [];
   }
 
   /** Ends what runs; false when nothing does. */
@@ -115,6 +120,9 @@ export class ReplCommands {
       command('watch', '[prefix]', 1, 'print changes until Enter is pressed', (words) => this.#watch(words[0] ?? '')),
       command('status', '', 0, 'print the state of every member', () => this.#status()),
       command('digest', '', 0, 'compare the data of all members', () => this.#digest()),
+      ...this.#shared.commands.map(({ name, usage, meaning }) =>
+        command(name, usage, Number.POSITIVE_INFINITY, meaning, (words) => this.#shared.run(name, words)),
+      ),
       command('use', 'N', 1, 'talk to another peer', (words) => this.#use(words[0] ?? '')),
       command('help', '', 0, 'print this', () => print(this.helpText)),
     ];

@@ -150,7 +150,7 @@ function change<Request>(
   return unary(context, `/etcdserverpb.Auth/${method}`, (call, bytes) => {
     const request = requestOf(decodeMessage(requestType, bytes));
     const actor = context.actorOf(call) ?? nobody;
-    context.service.access.change(request, actor, call.timeoutMs, ({ code, revision }) => {
+    context.service.access.change(request, { actor, timeoutMs: call.timeoutMs }, ({ code, revision }) => {
       if (call.over) return;
       if (code === 'OK')
         answer(call, encodeMessage(responseType, { header: headerFields(context.headers.at(revision)) }));

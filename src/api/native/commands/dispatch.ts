@@ -3,6 +3,7 @@
 import { StoreError } from '../../../shared/errors.js';
 import type { ReceivedRequest } from '../../../wire/native-messages.js';
 import type { NativeSession } from '../session.js';
+import { handleAskAccess, handleChangeAccess } from './access.js';
 import { handleDigest, handleDigestAll, handleStatus } from './administration.js';
 import { handleAuthenticate } from './authenticate.js';
 import { handleBroadcast, handleBroadcastSubscription } from './broadcast.js';
@@ -60,6 +61,12 @@ function handle(session: NativeSession, request: ReceivedRequest): void {
       return;
     case 'authenticate':
       handleAuthenticate(session, request, body);
+      return;
+    case 'changeAccess':
+      handleChangeAccess(session, request, body);
+      return;
+    case 'askAccess':
+      handleAskAccess(session, request, body.question);
       return;
     case 'status':
       handleStatus(session, request);

@@ -1,0 +1,84 @@
+// In the interactive client the commands that it shares with the command line: the same words and options, on the
+// connection that is there.
+
+import { Command, CommanderError } from 'commander';
+import type { ZabtreeClient } from '../../client/zabtree-client.js';
+import { StoreError } from '../../shared/errors.js';
+import { registerAccess } from '../access-registration.js';
+import type { CommandHost } from '../command-context.js';
+import { askNewPassword } from '../new-password.js';
+import type { LineReader } from './line-reader.js';
+
+export class SharedCommands {
+  readonly #host: CommandHost;
+  /** Names and meanings, in the order of the help. */
+  readonly commands: readonly { readonly name: string; readonly usage: string; readonly meaning: string }[];
+
+  constructor(client: ZabtreeClient, reader: LineReader) {
+    this.#host = {
+      command: (parent, name, description) => parent.command(name).description(description),
+      run: (_, work) =>
+        work({
+          client,
+          output: 'text',
+          tell: (text) => process.stdout.write(`OK, ${text}\n`),
+          askNewPassword: (user) => askNewPassword(reader, user),
+        }),
+    };
+    this.commands = this.#program().commands.map((command) => ({
+      name: command.name(),
+      usage: usageOf(command),
+      meaning: command.description(),
+    }));
+  }
+
+  /** The words that may follow this command's name. */
+  subcommands(name: string): readonly string[] {
+    const command = this.#program().commands.find((one) => one.name() === name.toLowerCase());
+    return command === undefined ? [] : command.commands.map((child) => child.name());
+  }
+
+  async run(name: string, words: readonly string[]): Promise<void> {
+    let complaint = '';
+    const program = this.#program();
+    for (const command of withChildren(program)) {
+      command.exitOverride().configureOutput({
+        writeErr: (text) => {
+          complaint += text;
+        },
+      });
+    }
+    try {
+      await program.parseAsync([name, ...words], { from: 'user' });
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
+      // Help was asked for, and printed.
+      if (error.exitCode === 0) return;
+      throw new StoreError('INVALID_ARGUMENT', problemOf(complaint, error));
+    }
+  }
+
+  /** Anew for each line: a command keeps what was parsed. */
+  #program(): Command {
+    const program = new Command('').helpCommand(false);
+    registerAccess(program, this.#host);
+    return program;
+  }
+}
+
+function withChildren(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withChildren)];
+}
+
+function usageOf(command: Command): string {
+  const children = command.commands.map((child) => child.name());
+  return children.length > 0
+    ? children.join('|')
+    : command.registeredArguments.map((one) => `<${one.name()}>`).join(' ');
+}
+
+/** Called without a subcommand, commander prints the whole help and says nothing else. */
+function problemOf(complaint: string, error: CommanderError): string {
+  if (error.code === 'commander.help') return `Cannot run it: expected one of its commands\n${complaint.trimEnd()}`;
+  return `Cannot run it: ${complaint.replace(/^error: /, '').trim()}`;
+}
