@@ -4,7 +4,7 @@
 import type { CommandEnvelope, CommandOutput, CommandResult } from '../tree/command.js';
 import type { Entry } from '../tree/delta.js';
 import type { KeyRecord } from '../tree/store.js';
-import type { OperationOutcome, Transaction } from '../tree/transaction.js';
+import type { OperationOutcome, Transaction, TransactionOperation } from '../tree/transaction.js';
 
 /** Rough bytes of an entry, an operation or a record around its key and value. */
 const overheadBytes = 64;
@@ -27,18 +27,22 @@ export function commandBytes({ command }: CommandEnvelope): number {
 
 function transactionBytes({ compares, success, failure }: Transaction): number {
   let bytes = overheadBytes;
-  for (const { keys, ...condition } of compares) {
-    bytes += keys.from.length + (keys.to?.length ?? 0) + overheadBytes;
-    if (condition.target === 'value') bytes += condition.operand.length;
+  for (const compare of compares) {
+    const { from, to } = compare.keys;
+    bytes += from.length + (to?.length ?? 0) + overheadBytes;
+    if (compare.target === 'value') bytes += compare.operand.length;
   }
-  for (const operations of [success, failure]) {
-    for (const operation of operations) {
-      if (operation.type === 'put') bytes += operation.key.length + operation.value.length + overheadBytes;
-      else if (operation.type === 'transaction') bytes += transactionBytes(operation.transaction);
-      else {
-        const { from, to } = operation.type === 'delete' ? operation.keys : operation.selection;
-        bytes += from.length + (to?.length ?? 0) + overheadBytes;
-      }
+  return bytes + operationsBytes(success) + operationsBytes(failure);
+}
+
+function operationsBytes(operations: readonly TransactionOperation[]): number {
+  let bytes = 0;
+  for (const operation of operations) {
+    if (operation.type === 'put') bytes += operation.key.length + operation.value.length + overheadBytes;
+    else if (operation.type === 'transaction') bytes += transactionBytes(operation.transaction);
+    else {
+      const { from, to } = operation.type === 'delete' ? operation.keys : operation.selection;
+      bytes += from.length + (to?.length ?? 0) + overheadBytes;
     }
   }
   return bytes;
@@ -65,7 +69,9 @@ export function outputBytes(output: CommandOutput | undefined): number {
   if (output === undefined) return 0;
   if (output.type === 'transaction') return outcomeBytes(output);
   if (output.type !== 'leaseTimeToLive') return overheadBytes;
-  return output.keys.reduce((bytes, key) => bytes + key.length + overheadBytes, overheadBytes);
+  let bytes = overheadBytes;
+  for (const key of output.keys) bytes += key.length + overheadBytes;
+  return bytes;
 }
 
 function outcomeBytes(outcome: OperationOutcome): number {
@@ -73,12 +79,21 @@ function outcomeBytes(outcome: OperationOutcome): number {
     case 'put':
       return overheadBytes + (outcome.previous === undefined ? 0 : recordBytes(outcome.previous));
     case 'delete':
-      return outcome.previous.reduce((bytes, record) => bytes + recordBytes(record), overheadBytes);
+      return overheadBytes + recordsBytes(outcome.previous);
     case 'range':
-      return outcome.records.reduce((bytes, record) => bytes + recordBytes(record), overheadBytes);
-    case 'transaction':
-      return outcome.outcomes.reduce((bytes, inner) => bytes + outcomeBytes(inner), overheadBytes);
+      return overheadBytes + recordsBytes(outcome.records);
+    case 'transaction': {
+      let bytes = overheadBytes;
+      for (const inner of outcome.outcomes) bytes += outcomeBytes(inner);
+      return bytes;
+    }
   }
+}
+
+function recordsBytes(records: readonly KeyRecord[]): number {
+  let bytes = 0;
+  for (const record of records) bytes += recordBytes(record);
+  return bytes;
 }
 
 function recordBytes({ key, value }: KeyRecord): number {

@@ -343,6 +343,10 @@ export class EnsembleParts {
   }
 
   private answerWhenApplied(result: CommandResult, request: PendingRequest): void {
+    if (result.zxid <= this.tree.appliedZxid) {
+      answer(request, result);
+      return;
+    }
     this.waitApplied(result.zxid, request.deadlineMs, (error) => {
       if (error === null) answer(request, result);
       else

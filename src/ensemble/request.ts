@@ -42,7 +42,7 @@ export function answer(request: PendingRequest, result: CommandResult): void {
   request.answered = true;
   if (request.counts !== undefined) {
     request.counts.pending -= 1;
-    if (notDecided.has(result.code)) request.counts.failed += 1;
+    if (result.code !== 'OK' && notDecided.has(result.code)) request.counts.failed += 1;
   }
   request.done(result);
 }

@@ -53,23 +53,32 @@ class TransactionSize {
       const message = `The transaction nests deeper than ${transactionDepthMax} (transactionDepthMax)`;
       return new StoreError('TOO_MANY_OPERATIONS', message);
     }
-    for (const { keys, ...condition } of compares) {
-      const refused = checkSelection(keys, keyBytesMax);
+    for (const compare of compares) {
+      const refused = checkSelection(compare.keys, keyBytesMax);
       if (refused !== null) return refused;
-      this.bytes += condition.target === 'value' ? condition.operand.length : 0;
+      this.bytes += compare.target === 'value' ? compare.operand.length : 0;
     }
-    for (const operations of [success, failure]) {
-      for (const operation of operations) {
-        const refused =
-          operation.type === 'transaction'
-            ? this.check(operation.transaction, operationsMax - most, depth + 1)
-            : this.checkOperation(operation);
-        if (refused !== null) return refused;
-      }
-    }
+    const left = operationsMax - most;
+    const refused = this.checkArm(success, left, depth) ?? this.checkArm(failure, left, depth);
+    if (refused !== null) return refused;
     const { transactionBytesMax } = this.limits;
     if (this.bytes <= transactionBytesMax) return null;
     return new StoreError('TOO_LARGE', `The transaction has more than ${transactionBytesMax} bytes`);
+  }
+
+  private checkArm(
+    operations: readonly TransactionOperation[],
+    operationsMax: number,
+    depth: number,
+  ): StoreError | null {
+    for (const operation of operations) {
+      const refused =
+        operation.type === 'transaction'
+          ? this.check(operation.transaction, operationsMax, depth + 1)
+          : this.checkOperation(operation);
+      if (refused !== null) return refused;
+    }
+    return null;
   }
 
   private tooMany(): StoreError {

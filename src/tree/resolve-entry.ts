@@ -30,6 +30,15 @@ export interface ResolveSource {
 }
 
 export function resolveEntry(entry: Entry, source: ResolveSource): ResolvedEntry {
+  const { operations, revision } = entry;
+  const only = operations.length === 1 ? operations[0] : undefined;
+  if (only?.type !== 'put') return resolveOperations(entry, source);
+  // What most entries are: its lists have just what they hold.
+  const versions = [putVersion(only, revision, source.arena)];
+  return { entry, versions, texts: [source.keyText(only.key)], remember: null, compactTo: null, checkpoint: false };
+}
+
+function resolveOperations(entry: Entry, source: ResolveSource): ResolvedEntry {
   const versions: VersionWrite[] = [];
   let remember: ResolvedEntry['remember'] = null;
   let compactTo: Revision | null = null;

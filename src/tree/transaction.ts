@@ -76,9 +76,6 @@ export interface Transaction {
   readonly failure: readonly TransactionOperation[];
 }
 
-export const noCompares: readonly Compare[] = [];
-export const noOperations: readonly TransactionOperation[] = [];
-
 export type OperationOutcome =
   | { readonly type: 'put'; readonly previous: KeyRecord | undefined }
   | { readonly type: 'delete'; readonly deleted: number; readonly previous: readonly KeyRecord[] }

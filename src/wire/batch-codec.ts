@@ -216,13 +216,16 @@ function unknownField(what: string, field: number): WireError {
 
 function readEntry(reader: ProtoReader, zxid: Zxid): Entry {
   let revision = 0;
-  const operations: Operation[] = [];
+  let operations: Operation[] = [];
   for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
     if (field === 1) {
       revision = reader.varint();
     } else if (field === 2) {
       const outer = reader.enterMessage();
-      operations.push(readOperation(reader));
+      const operation = readOperation(reader);
+      // Of one element, as most are, it takes no room to grow.
+      if (operations.length === 0) operations = [operation];
+      else operations.push(operation);
       reader.leaveMessage(outer);
     } else {
       throw unknownField('an entry', field);

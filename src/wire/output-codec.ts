@@ -11,10 +11,27 @@ import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './protobuf/pr
 import { WireError } from './protobuf/wire-error.js';
 import { transactionDepthMax } from './transaction-codec.js';
 
+/** What most writes through etcd's API answer, as an output and as the bytes of one. */
+const putDone: TransactionOutcome = {
+  type: 'transaction',
+  succeeded: true,
+  outcomes: [{ type: 'put', previous: undefined }],
+};
+const putDoneBytes: Bytes = Uint8Array.of(0x0a, 6, 0x08, 1, 0x12, 2, 0x0a, 0);
+
+function isPutDone({ succeeded, outcomes }: TransactionOutcome): boolean {
+  const first = outcomes[0];
+  return succeeded && outcomes.length === 1 && first?.type === 'put' && first.previous === undefined;
+}
+
 /** Writes the fields of zabtree.command.CommandOutput. */
 export function writeOutput(writer: ProtoWriter, output: CommandOutput): void {
   switch (output.type) {
     case 'transaction': {
+      if (isPutDone(output)) {
+        writer.raw(putDoneBytes);
+        return;
+      }
       const mark = writer.beginMessage(1);
       writeOutcomes(writer, output);
       writer.endMessage(mark);
@@ -101,6 +118,7 @@ function writeRecord(writer: ProtoWriter, field: number, record: KeyRecord): voi
 
 /** Reads up to the end of the reader's current message; undefined: a kind that is not known here. */
 export function readOutput(reader: ProtoReader): CommandOutput | undefined {
+  if (reader.holds(putDoneBytes)) return putDone;
   let output: CommandOutput | undefined;
   for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
     if (field < 1 || field > 4) {

@@ -145,15 +145,15 @@ class TransactionReader {
       throw new WireError(`Cannot decode a transaction: it nests deeper than ${transactionDepthMax}`);
     }
     const { reader } = this;
-    const compares: Compare[] = [];
-    const success: TransactionOperation[] = [];
-    const failure: TransactionOperation[] = [];
+    let compares: Compare[] = [];
+    let success: TransactionOperation[] = [];
+    let failure: TransactionOperation[] = [];
     for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
       this.count();
       const outer = reader.enterMessage();
-      if (field === 1) compares.push(readCompare(reader));
-      else if (field === 2) success.push(this.operation(depth));
-      else if (field === 3) failure.push(this.operation(depth));
+      if (field === 1) compares = added(compares, readCompare(reader));
+      else if (field === 2) success = added(success, this.operation(depth));
+      else if (field === 3) failure = added(failure, this.operation(depth));
       else throw unknownField('a transaction', field);
       reader.leaveMessage(outer);
     }
@@ -191,6 +191,13 @@ class TransactionReader {
         throw new WireError(`Cannot decode an operation of a transaction: type ${type} is not known here`);
     }
   }
+}
+
+/** The list with one more: of one element, as most are, without the room that a list takes to grow. */
+function added<Item>(list: Item[], item: Item): Item[] {
+  if (list.length === 0) return [item];
+  list.push(item);
+  return list;
 }
 
 function unknownField(what: string, field: number): WireError {

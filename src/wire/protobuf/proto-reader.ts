@@ -127,6 +127,14 @@ export class ProtoReader {
     return this.bytes.subarray(this.position, this.end);
   }
 
+  /** Whether what is left of the message that was entered is just this. Then leave the message. */
+  holds(expected: Bytes): boolean {
+    const { bytes, position } = this;
+    if (this.end - position !== expected.length) return false;
+    for (let at = 0; at < expected.length; at++) if (bytes[position + at] !== expected[at]) return false;
+    return true;
+  }
+
   leaveMessage(outerEnd: number): void {
     this.position = this.end;
     this.end = outerEnd;

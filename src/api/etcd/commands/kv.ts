@@ -5,12 +5,11 @@ import { InvariantError } from '../../../shared/assert.js';
 import type { Bytes } from '../../../shared/bytes.js';
 import { toRevision } from '../../../shared/ids.js';
 import type { Command, CommandResult } from '../../../tree/command.js';
-import {
-  noCompares,
-  noOperations,
-  type OperationOutcome,
-  type TransactionOperation,
-  type TransactionOutcome,
+import type {
+  OperationOutcome,
+  Transaction,
+  TransactionOperation,
+  TransactionOutcome,
 } from '../../../tree/transaction.js';
 import { ProtoReader } from '../../../wire/protobuf/proto-reader.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
@@ -123,8 +122,13 @@ function refuse(call: GrpcCall, { status, message }: EtcdFailure): void {
   call.fail(status, message);
 }
 
+const nothing: Pick<Transaction, 'compares' | 'failure'> = { compares: [], failure: [] };
+
 function transactionOf(operation: TransactionOperation): Command {
-  return { type: 'transact', transaction: { compares: noCompares, success: [operation], failure: noOperations } };
+  return {
+    type: 'transact',
+    transaction: { compares: nothing.compares, success: [operation], failure: nothing.failure },
+  };
 }
 
 function onlyOutcome<Type extends OperationOutcome['type']>(
