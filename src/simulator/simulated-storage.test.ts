@@ -153,6 +153,7 @@ function recordOf(epoch: number) {
     acceptedEpoch: toEpoch(epoch),
     currentEpoch: toEpoch(epoch),
     probation: false,
+    seed: zxidZero,
   };
 }
 

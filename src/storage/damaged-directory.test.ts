@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../test/support/log-harness.js';
 import { DamageError } from '../shared/damage-error.js';
 import { StoreError } from '../shared/errors.js';
-import { type EnsembleId, toEpoch, toServerId } from '../shared/ids.js';
+import { type EnsembleId, toEpoch, toServerId, zxidZero } from '../shared/ids.js';
 import { MemoryTreeDisk } from './memory-tree-store.js';
 import { nodeFileSystem as files } from './node-file-system.js';
 import { nodeRuntime } from './node-runtime.js';
@@ -64,7 +64,7 @@ function close(storage: FileNodeStorage): Promise<void> {
 
 function persist(storage: FileNodeStorage): Promise<void> {
   const ensembleId = '0123456789abcdef0123456789abcdef' as EnsembleId;
-  const record = { ensembleId, acceptedEpoch: toEpoch(1), currentEpoch: toEpoch(1), probation: false };
+  const record = { ensembleId, acceptedEpoch: toEpoch(1), currentEpoch: toEpoch(1), probation: false, seed: zxidZero };
   return new Promise((resolve, reject) =>
     storage.persist(record, (error) => (error === null ? resolve() : reject(error))),
   );

@@ -3,7 +3,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory, zxid } from '../../test/support/log-harness.js';
-import { type EnsembleId, epochMax, toEpoch, toServerId } from '../shared/ids.js';
+import { type EnsembleId, epochMax, toEpoch, toServerId, type Zxid } from '../shared/ids.js';
 import { encodeCheckedFile } from './checked-file.js';
 import { decodeManifest, encodeManifest, type Manifest, ManifestFile, newManifest, readManifest } from './manifest.js';
 import { nodeFileSystem } from './node-file-system.js';
@@ -31,6 +31,7 @@ const sample: Manifest = {
     acceptedEpoch: toEpoch(epochMax),
     currentEpoch: toEpoch(3),
     probation: true,
+    seed: zxid(0, 2 ** 31),
   },
   tree: 'tree-000012',
   log: 'log-000012',
@@ -53,6 +54,17 @@ describe('the manifest', () => {
     const { record, opened: _opened, settled: _settled, ...rest } = sample;
     const old = encodeCheckedFile({ kind: 'manifest', version: 1 }, { ...rest, ...record });
     expect(decodeManifest(old)).toEqual({ ...sample, opened: sample.boot, settled: sample.boot });
+  });
+
+  it('without a seed belongs to data that comes from no snapshot, unless its log begins where one was restored', () => {
+    const { record, ...rest } = sample;
+    const { seed: _seed, ...unseeded } = record;
+    const read = (logBase: Zxid): Manifest =>
+      decodeManifest(encodeCheckedFile({ kind: 'manifest', version: 1 }, { ...rest, ...unseeded, logBase }));
+    expect(read(zxid(2, 9)).record.seed).toBe(0);
+    expect(read(zxid(0, 0)).record.seed).toBe(0);
+    expect(read(zxid(0, 77)).record.seed).toBe(77);
+    expect(encodeManifest({ ...sample, record: { ...record, seed: zxid(0, 0) } })).not.toContain('seed');
   });
 
   it('is refused with any byte changed, and with any part missing', () => {

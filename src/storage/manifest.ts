@@ -2,7 +2,17 @@
 // small checked file, replaced atomically and one replacement at a time; it is never changed in place.
 
 import path from 'node:path';
-import { type EnsembleId, type Epoch, epochMax, epochZero, type ServerId, type Zxid, zxidZero } from '../shared/ids.js';
+import {
+  counterMax,
+  type EnsembleId,
+  type Epoch,
+  epochMax,
+  epochOf,
+  epochZero,
+  type ServerId,
+  type Zxid,
+  zxidZero,
+} from '../shared/ids.js';
 import type { EpochRecord } from '../zab/effects.js';
 import { CheckedFileError, decodeCheckedFile, encodeCheckedFile } from './checked-file.js';
 import { DataDirectoryError, directoryDamage } from './data-directory-error.js';
@@ -36,19 +46,22 @@ export function newManifest(options: {
   readonly tree: string;
   readonly log: string;
 }): Manifest {
-  const record = { ensembleId: null, acceptedEpoch: epochZero, currentEpoch: epochZero, probation: false };
+  const epochs = { acceptedEpoch: epochZero, currentEpoch: epochZero };
+  const record = { ensembleId: null, ...epochs, probation: false, seed: zxidZero };
   return { ...options, boot: 0, opened: 0, settled: 0, record, logBase: zxidZero };
 }
 
 export function encodeManifest(manifest: Manifest): string {
   const { record, ...rest } = manifest;
-  return encodeCheckedFile(format, { ...rest, ...record });
+  const { seed, ...promised } = record;
+  return encodeCheckedFile(format, { ...rest, ...promised, ...(seed === zxidZero ? {} : { seed }) });
 }
 
 /** Throws a CheckedFileError whose message completes "Cannot open data directory …: the manifest cannot be used: ". */
 export function decodeManifest(text: string): Manifest {
   const content = new ManifestContent(decodeCheckedFile(format, text));
   const boot = content.integer('boot', Number.MAX_SAFE_INTEGER);
+  const logBase = content.integer('logBase', Number.MAX_SAFE_INTEGER) as Zxid;
   return {
     serverId: content.integer('serverId', Number.MAX_SAFE_INTEGER) as ServerId,
     incarnation: content.text('incarnation', /^[0-9a-f]{32}$/),
@@ -61,11 +74,18 @@ export function decodeManifest(text: string): Manifest {
       acceptedEpoch: content.integer('acceptedEpoch', epochMax) as Epoch,
       currentEpoch: content.integer('currentEpoch', epochMax) as Epoch,
       probation: content.boolean('probation'),
+      seed: readSeed(content, logBase),
     },
     tree: content.text('tree', /^tree-[0-9]{6,15}$/),
     log: content.text('log', /^log-[0-9]{6,15}$/),
-    logBase: content.integer('logBase', Number.MAX_SAFE_INTEGER) as Zxid,
+    logBase,
   };
+}
+
+/** Only written where there is one. Directories were restored before it was written at all: their log begins behind it. */
+function readSeed(content: ManifestContent, logBase: Zxid): Zxid {
+  if (content.has('seed')) return content.integer('seed', counterMax) as Zxid;
+  return epochOf(logBase) === epochZero ? logBase : zxidZero;
 }
 
 /** The manifest in this directory, null when there is none. Throws DamageError when it is damaged. */

@@ -79,6 +79,7 @@ function recordOf(accepted: number, current: number): EpochRecord {
     acceptedEpoch: toEpoch(accepted),
     currentEpoch: toEpoch(current),
     probation: false,
+    seed: zxidZero,
   };
 }
 
@@ -178,7 +179,7 @@ describe('openNodeStorage', () => {
     const place = await newPlace();
     const first = await openAt(place);
     expect([first.created, first.boot, first.serverId]).toEqual([true, 1, serverId]);
-    expect(first.record).toEqual({ ensembleId: null, acceptedEpoch: 0, currentEpoch: 0, probation: false });
+    expect(first.record).toEqual({ ensembleId: null, acceptedEpoch: 0, currentEpoch: 0, probation: false, seed: 0 });
     const { incarnation } = first;
     await close(first);
     const second = await openAt(place);

@@ -55,7 +55,7 @@ export async function seedDirectory(
     const fresh = newManifest({ serverId, incarnation, tree, log });
     const manifest = new ManifestFile(files, directory, fresh);
     const whole = { boot: firstBoot, opened: firstBoot, settled: firstBoot, logBase: seed };
-    await manifest.update((current) => ({ ...current, ...whole }));
+    await manifest.update((current) => ({ ...current, ...whole, record: { ...current.record, seed } }));
   } catch (error) {
     await removeTree(options, place(tree));
     await removeDurably(files, place(log));

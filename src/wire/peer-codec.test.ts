@@ -28,6 +28,7 @@ const message = fc.oneof(
     lastZxid: safe,
     ensembleId: fc.option(ensembleId),
     probation: fc.boolean(),
+    seed: safe,
   }),
   fc.record({
     type: fc.constant('ackEpoch'),
@@ -46,6 +47,7 @@ const message = fc.oneof(
     epoch,
     ensembleId,
     admission: fc.constantFrom('voter', 'forming', 'joining', 'returning'),
+    seed: safe,
   }),
   fc.record({ type: fc.constant('truncate'), to: safe }),
   fc.record({ type: fc.constant('snapshot') }),
@@ -88,7 +90,13 @@ describe('peer codec', () => {
 
   it('decodePeerMessage() refuses a frame cut at any length', () => {
     const ensemble = '00ff'.repeat(8) as EnsembleId;
-    const given = { type: 'leaderInfo', epoch: 300, ensembleId: ensemble, admission: 'joining' } as PeerMessage;
+    const given = {
+      type: 'leaderInfo',
+      epoch: 300,
+      ensembleId: ensemble,
+      admission: 'joining',
+      seed: 5,
+    } as PeerMessage;
     expectEveryCutRefused(concatenated(encodePeerMessage(groupOne, given)), decodePeerMessage);
     const batch = { first: (2 ** 32 + 1) as Zxid, last: (2 ** 32 + 9) as Zxid, body: new Uint8Array(300) };
     const sent = concatenated(encodePeerMessage(groupOne, { type: 'proposal', batch, committed: 5 as Zxid }));

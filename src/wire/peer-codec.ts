@@ -169,6 +169,7 @@ function readFollowerInfo(body: Bytes): ColdMessage {
     lastZxid: zxidField(info.lastZxid),
     ensembleId: ensembleIdFromBytes(info.ensembleId),
     probation: info.probation,
+    seed: zxidField(info.seed),
   };
 }
 
@@ -193,7 +194,7 @@ function readLeaderInfo(body: Bytes): ColdMessage {
   const admission = admissions[info.admission];
   if (admission === undefined)
     throw new WireError(`Cannot decode a leaderInfo: admission ${info.admission} is not known here`);
-  return { type: 'leaderInfo', epoch: epochField(info.epoch), ensembleId, admission };
+  return { type: 'leaderInfo', epoch: epochField(info.epoch), ensembleId, admission, seed: zxidField(info.seed) };
 }
 
 /** The integer in field 1, 0 when it is left out. */

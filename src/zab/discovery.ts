@@ -5,6 +5,7 @@ import { type EnsembleId, type Epoch, epochMax, epochOf, type ServerId, type Zxi
 import type { EpochRecord } from './effects.js';
 import { endsAreSound } from './history.js';
 import type { Admission } from './messages.js';
+import { holdsOther, isSeed, lacksSeed, seedDefect, seedHeld, seedObstacle } from './seeds.js';
 import type { AckEpoch, Follower, FollowerInfo, LeaderInfo, Leading, ZabState } from './state.js';
 import { isVoter, isVoterOf, mayForm } from './voters.js';
 
@@ -21,7 +22,7 @@ export function infoDefect(info: FollowerInfo): string | undefined {
   if (info.currentEpoch > info.acceptedEpoch) return 'its current epoch is above its accepted one';
   if (info.acceptedEpoch >= epochMax) return 'its epoch leaves no room for another';
   if (epochOf(info.lastZxid) > info.acceptedEpoch) return 'its log is above its accepted epoch';
-  return undefined;
+  return seedDefect(info, info.lastZxid);
 }
 
 /** What is wrong with an ackEpoch, given the followerInfo of the same link. */
@@ -43,6 +44,8 @@ export interface EpochChoice {
 
 /** The epoch to choose, once those who must take part have introduced themselves; undefined: wait. */
 export function epochChoice(state: ZabState, leading: Leading): EpochChoice | undefined {
+  // To be elected is no matter, to begin with nothing would be.
+  if (lacksSeed(state.record, state.history.last)) return undefined;
   const forming = canForm(state, leading);
   if (!forming && !hasVoters(state, leading)) return undefined;
   const returnersWait = state.nowMs < leading.phaseSinceMs + state.limits.returnersWaitMs;
@@ -63,29 +66,38 @@ export function epochChoice(state: ZabState, leading: Leading): EpochChoice | un
 /** All members (with `bootstrap` a quorum) are there and none ever acknowledged a newLeader. */
 function canForm(state: ZabState, leading: Leading): boolean {
   if (!mayForm(state.record)) return false;
+  const held = seedHeld(state.record, state.history.last);
+  let { bootstrap } = state;
   let present = 1;
   for (const { info } of leading.followers.values()) {
     if (info === null) continue;
-    if (!mayForm(info) || seedsDiffer(state.history.last, info.lastZxid)) return false;
+    if (!mayForm(info) || holdsOther(info, held)) return false;
+    if (lacksSeed(info, info.lastZxid) && info.seed !== held) {
+      // It was to be filled with restored data. Whoever has that may be among the missing, or the operator has to say.
+      if (held === zxidZero) return false;
+      bootstrap = false;
+    }
     present++;
   }
-  return present === state.members.length || (state.bootstrap && present >= state.quorum);
+  return present === state.members.length || (bootstrap && present >= state.quorum);
 }
 
-/** Two members were restored from different snapshots (a seed is a position in epoch 0): neither may be thrown away. */
-function seedsDiffer(own: Zxid, other: Zxid): boolean {
-  return isSeed(own) && isSeed(other) && own !== other;
-}
-
-function isSeed(zxid: Zxid): boolean {
-  return zxid !== zxidZero && epochOf(zxid) === 0;
-}
-
-/** Members whose seed is another than this node's, for the operator. */
+/** Members with restored data that is not this node's, for the operator. */
 export function differentlySeeded(state: ZabState, leading: Leading): readonly ServerId[] {
+  const held = seedHeld(state.record, state.history.last);
   return state.members.filter((member) => {
     const info = leading.followers.get(member)?.info ?? null;
-    return info !== null && seedsDiffer(state.history.last, info.lastZxid);
+    return info !== null && holdsOther(info, held);
+  });
+}
+
+/** Members, this node included, that were promised restored data which nobody here has, for the operator. */
+export function unfilledMembers(state: ZabState, leading: Leading): readonly ServerId[] {
+  if (seedHeld(state.record, state.history.last) !== zxidZero) return [];
+  return state.members.filter((member) => {
+    if (member === state.self) return lacksSeed(state.record, state.history.last);
+    const info = leading.followers.get(member)?.info ?? null;
+    return info !== null && lacksSeed(info, info.lastZxid);
   });
 }
 
@@ -139,30 +151,37 @@ export function missingMembers(state: ZabState, leading: Leading): readonly Serv
 
 export type OfferDecision =
   | { readonly type: 'accept'; readonly record: EpochRecord; readonly snapshotOnly: boolean }
-  | { readonly type: 'refuse'; readonly reason: string };
+  | { readonly type: 'refuse'; readonly reason: string }
+  /** For good, until the operator has decided. */
+  | { readonly type: 'halt'; readonly reason: string };
 
-/** What a follower with this record makes of a leaderInfo. `logIsEmpty`: it has never logged anything. */
-export function judgeOffer(record: EpochRecord, offer: LeaderInfo, logIsEmpty: boolean): OfferDecision {
+/** What a follower with this record makes of a leaderInfo. `last`: the end of its log. */
+export function judgeOffer(record: EpochRecord, offer: LeaderInfo, last: Zxid): OfferDecision {
   if (offer.epoch < record.acceptedEpoch)
     return refuse(`epoch ${offer.epoch} is older than the accepted ${record.acceptedEpoch}`);
   if (offer.epoch === 0) return refuse('epoch 0 has no leader');
   const sameId = record.ensembleId === offer.ensembleId;
   if (!sameId && !mayForm(record))
     return refuse(`it belongs to ensemble ${offer.ensembleId}, this node to ${record.ensembleId}`);
+  if (epochOf(offer.seed) !== 0) return refuse('the seed of the ensemble is not of epoch 0');
+  const obstacle = sameId ? undefined : seedObstacle(seedHeld(record, last), offer.ensembleId, offer.seed);
+  if (obstacle !== undefined) return { type: 'halt', reason: obstacle };
   const probation = probationAfter(record, offer.admission, sameId);
   if (probation === undefined) return refuse(`admission "${offer.admission}" does not fit this node`);
-  // An id must never stand over a log that belongs to another ensemble: with one, the id comes with the snapshot.
-  const snapshotOnly = !sameId && !logIsEmpty;
+  // An id must never stand over a log that belongs to another ensemble: with one, the id comes with the snapshot. A tree of
+  // the same snapshot is no other ensemble's, but each member drew something of its own for it: it is replaced as well.
+  const takesId = sameId || last === zxidZero || last === offer.seed;
   const next = {
     ensembleId: offer.ensembleId,
     acceptedEpoch: offer.epoch,
     currentEpoch: record.currentEpoch,
     probation,
+    seed: sameId ? record.seed : offer.seed,
   };
   return {
     type: 'accept',
-    record: snapshotOnly ? { ...record, acceptedEpoch: offer.epoch } : next,
-    snapshotOnly,
+    record: takesId ? next : { ...record, acceptedEpoch: offer.epoch },
+    snapshotOnly: !takesId || isSeed(last),
   };
 }
 

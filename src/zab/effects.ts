@@ -19,6 +19,8 @@ export interface EpochRecord {
   readonly acceptedEpoch: Epoch;
   readonly currentEpoch: Epoch;
   readonly probation: boolean;
+  /** The snapshot from which this node's data or its ensemble's comes, a position in epoch 0; zxidZero: from none. */
+  readonly seed: Zxid;
 }
 
 export type ZabEffect =

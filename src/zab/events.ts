@@ -51,6 +51,7 @@ export interface DurableState {
   readonly acceptedEpoch: Epoch;
   readonly currentEpoch: Epoch;
   readonly probation: boolean;
+  readonly seed: Zxid;
   /** The log holds every entry after this. */
   readonly logBase: Zxid;
   /** Durable end of the log; logBase when it is empty. */

@@ -2,7 +2,7 @@
 // what is durable. A leader that breaks the order of the protocol is disconnected; nothing here asserts on a peer's word.
 
 import { assert } from '../shared/assert.js';
-import { formatZxid, type ServerId, type Zxid, zxidZero } from '../shared/ids.js';
+import { formatZxid, type ServerId, type Zxid } from '../shared/ids.js';
 import { deliverCommitted } from './broadcast.js';
 import { judgeOffer } from './discovery.js';
 import type { ZabEffect } from './effects.js';
@@ -45,6 +45,7 @@ export function leaderConnected(state: ZabState, following: Following, link: num
       lastZxid: history.durable,
       ensembleId: record.ensembleId,
       probation: record.probation,
+      seed: record.seed,
     },
     out,
   );
@@ -142,7 +143,12 @@ function advance(state: ZabState, following: Following, message: LeaderMessage, 
 
 function receiveOffer(state: ZabState, following: Following, offer: LeaderInfo, out: ZabEffect[]): void {
   const { record, history } = state;
-  const decision = judgeOffer(record, offer, history.last === zxidZero);
+  const decision = judgeOffer(record, offer, history.last);
+  if (decision.type === 'halt') {
+    state.halted = true;
+    out.push(decision);
+    return;
+  }
   if (decision.type === 'refuse') {
     note(state, 'offer', 'warn', `Refused to follow server ${following.leader}: ${decision.reason}`, out);
     abandon(state, decision.reason);
@@ -150,6 +156,7 @@ function receiveOffer(state: ZabState, following: Following, offer: LeaderInfo, 
   }
   following.epoch = offer.epoch;
   following.ensembleId = offer.ensembleId;
+  following.seed = offer.seed;
   following.admission = offer.admission;
   following.snapshotOnly = decision.snapshotOnly;
   following.phase = 'promising';
@@ -206,11 +213,11 @@ function receiveTruncate(state: ZabState, following: Following, to: Zxid, out: Z
 }
 
 function receiveSnapshot(state: ZabState, following: Following, out: ZabEffect[]): void {
-  const { ensembleId, leader, link } = following;
+  const { ensembleId, leader, link, seed } = following;
   assert(ensembleId !== null && state.disk === null, 'Cannot receive a snapshot now');
   following.syncBegun = true;
   const forms = following.admission === 'forming' || following.admission === 'voter';
-  const record = { ...state.record, ensembleId, probation: !forms };
+  const record = { ...state.record, ensembleId, probation: !forms, seed };
   state.disk = { type: 'snapshot', link, record, tenure: state.tenure };
   out.push({ type: 'receiveSnapshot', peer: leader, link, record });
 }

@@ -33,6 +33,7 @@ function emptyHistory(): History {
     acceptedEpoch: zero,
     currentEpoch: zero,
     probation: false,
+    seed: zxidZero,
     logBase: zxidZero,
     lastZxid: zxidZero,
     epochEnds: [],

@@ -4,6 +4,7 @@
 import { assert } from '../shared/assert.js';
 import { type Epoch, epochOf, formatZxid, type ServerId } from '../shared/ids.js';
 import type { EpochRecord } from './effects.js';
+import { lacksSeed } from './seeds.js';
 import type { ZabState } from './state.js';
 import { isVoter } from './voters.js';
 
@@ -29,6 +30,10 @@ export function checkStep(state: ZabState): void {
     const crowned = role.phase === 'synchronizing' || role.phase === 'established';
     assert(!crowned || record.currentEpoch === role.epoch, '4: leads an epoch that is not durable');
     assert(!crowned || isVoter(record), '24: leads without being a voter');
+    assert(
+      !crowned || !lacksSeed(record, history.last),
+      '4: leads without the data that its ensemble was restored with',
+    );
     assert(role.phase === 'established' || history.last === role.initialEnd, '14: proposed before it was established');
     assert(
       role.phase !== 'established' || state.committed >= role.initialEnd,

@@ -19,6 +19,7 @@ import { demote, isCompatible } from './election.js';
 import { abdicateFor, checkCompany, drop, dropSilentFollowers, tickEstablished, tickProspective } from './liveness.js';
 import type { PeerMessage } from './messages.js';
 import { lookAgain, note, persist, send, tellRole } from './roles.js';
+import { holdsOther } from './seeds.js';
 import type { AckEpoch, Continuation, Follower, FollowerInfo, HeldLink, Leading, ZabState } from './state.js';
 import { planSync } from './sync.js';
 import { isVoterOf, mayForm } from './voters.js';
@@ -161,9 +162,15 @@ function receiveInfo(
   if (state.transition === null) checkCompany(state, leading);
 }
 
-/** A follower that counts, or that belongs to the ensemble which this blank node would join, has the better history. */
+/**
+ * A follower that counts, or that belongs to the ensemble which this blank node would join, has the better history. So has
+ * one that was restored, before this node, which has nothing: a new ensemble would throw its data away.
+ */
 function outranks(state: ZabState, theirs: FollowerInfo): boolean {
-  if (mayForm(state.record) && theirs.currentEpoch > 0) return true;
+  if (mayForm(state.record)) {
+    if (theirs.currentEpoch > 0) return true;
+    if (state.history.last === zxidZero && holdsOther(theirs, zxidZero)) return true;
+  }
   if (!isVoterOf(theirs, state.record.ensembleId)) return false;
   return isHistoryAhead(theirs, { currentEpoch: state.record.currentEpoch, lastZxid: state.history.durable });
 }
@@ -226,7 +233,8 @@ function offer(state: ZabState, leading: Leading, follower: Follower, early: boo
   follower.admission = admissionOf(state, leading, info, early);
   follower.counted = countsAtOnce(follower.admission);
   follower.phase = 'offered';
-  send(follower, { type: 'leaderInfo', epoch: leading.epoch, ensembleId, admission: follower.admission }, out);
+  const { admission } = follower;
+  send(follower, { type: 'leaderInfo', epoch: leading.epoch, ensembleId, admission, seed: state.record.seed }, out);
 }
 
 /** It promised a later epoch to someone who never became leader; only an epoch above that one can have it back. */

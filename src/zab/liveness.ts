@@ -2,7 +2,7 @@
 // another member can only be helped by a new epoch. Takes nobody in and sends nothing but notes.
 
 import { hasLiveQuorum, rebuildLinks } from './broadcast.js';
-import { countFollowers, differentlySeeded, missingMembers } from './discovery.js';
+import { countFollowers, differentlySeeded, missingMembers, unfilledMembers } from './discovery.js';
 import type { ZabEffect } from './effects.js';
 import { nextZxidAfter } from './numbering.js';
 import { lookAgain, note } from './roles.js';
@@ -92,8 +92,13 @@ export function tickProspective(state: ZabState, leading: Leading, out: ZabEffec
       note(state, 'forming', 'info', text, out);
     const different = differentlySeeded(state, leading);
     if (different.length > 0) {
-      const members = `server${different.length === 1 ? '' : 's'} ${different.join(', ')}`;
-      note(state, 'seeds', 'warn', `Forming no ensemble: ${members} restored another snapshot than this node`, out);
+      const members = [state.self, ...different].sort((a, b) => a - b).join(', ');
+      note(state, 'seeds', 'warn', `Forming no ensemble: servers ${members} were not restored from one snapshot`, out);
+    }
+    const unfilled = unfilledMembers(state, leading);
+    if (unfilled.length > 0 && missing.length === 0) {
+      const text = `Forming no ensemble: servers ${unfilled.join(', ')} wait for a restored snapshot that no member has`;
+      note(state, 'seeds', 'warn', `${text}: restore a member from it, or empty their data directories`, out);
     }
     // A missing member may belong to an ensemble already. Only a new election hears its ballot, which is the better one.
     if (nowMs - leading.phaseSinceMs > limits.initLimitMs) lookAgain(state, 'not all members came to form an ensemble');

@@ -55,6 +55,8 @@ export type FollowerMessage =
       readonly lastZxid: Zxid;
       readonly ensembleId: EnsembleId | null;
       readonly probation: boolean;
+      /** As in EpochRecord. */
+      readonly seed: Zxid;
     }
   | {
       readonly type: 'ackEpoch';
@@ -87,6 +89,8 @@ export type LeaderMessage =
       readonly epoch: Epoch;
       readonly ensembleId: EnsembleId;
       readonly admission: Admission;
+      /** Of the ensemble, as in EpochRecord. */
+      readonly seed: Zxid;
     }
   /** Drop every log entry after `to`. */
   | { readonly type: 'truncate'; readonly to: Zxid }

@@ -39,6 +39,7 @@ export function createFollowing(
     link: 0,
     epoch: epochZero,
     ensembleId: null,
+    seed: zxidZero,
     admission: 'joining',
     syncBegun: false,
     snapshotOnly: false,

@@ -172,10 +172,12 @@ export interface Following {
   epoch: Epoch;
   /** Of the leader; adopted at once by a blank node with an empty log, otherwise together with a snapshot. */
   ensembleId: EnsembleId | null;
+  /** Of the leader's ensemble. */
+  seed: Zxid;
   admission: Admission;
   /** The leader's first word after ackEpoch was seen: truncate and snapshot are out of order now. */
   syncBegun: boolean;
-  /** Only a snapshot will do: what this log holds belongs to another ensemble. */
+  /** Only a snapshot will do: what this node holds belongs to another ensemble, or was restored by itself. */
   snapshotOnly: boolean;
   /** End of the log when newLeader came. */
   adoptEnd: Zxid;

@@ -30,7 +30,7 @@ function plan(
   return planSync({
     history,
     ensembleId,
-    info: { type: 'followerInfo', ...epochs, lastZxid, ensembleId: id, probation: false },
+    info: { type: 'followerInfo', ...epochs, lastZxid, ensembleId: id, probation: false, seed: zxidZero },
     promise: {
       type: 'ackEpoch',
       epoch: 9 as Epoch,

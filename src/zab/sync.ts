@@ -4,6 +4,7 @@ import { type EnsembleId, epochOf, formatZxid, type Zxid, zxidZero } from '../sh
 import type { SyncPlan } from './effects.js';
 import { commonPoint, type History } from './history.js';
 import { epochEndsMax } from './messages.js';
+import { isSeed } from './seeds.js';
 import type { AckEpoch, FollowerInfo } from './state.js';
 
 export type SyncDecision =
@@ -28,7 +29,9 @@ export function isForeignLog(ensembleId: EnsembleId, info: FollowerInfo): boolea
 
 export function planSync(question: SyncQuestion): SyncDecision {
   const { history, promise } = question;
-  if (isForeignLog(question.ensembleId, question.info)) return { type: 'plan', plan: { kind: 'snapshot' } };
+  // What each member restored for itself is not known to be equal, whatever ensemble it belongs to by now.
+  if (isForeignLog(question.ensembleId, question.info) || isSeed(question.info.lastZxid))
+    return { type: 'plan', plan: { kind: 'snapshot' } };
   const common = commonPoint(history, promise.epochEnds);
   const cut = promise.epochEnds.length === epochEndsMax;
   if (common === undefined || (cut && common < (promise.epochEnds[0]?.last ?? zxidZero))) {

@@ -27,6 +27,7 @@ function durable(options: Partial<DurableState> = {}): DurableState {
     acceptedEpoch: 4 as Epoch,
     currentEpoch: 4 as Epoch,
     probation: false,
+    seed: 0 as Zxid,
     logBase: 0 as Zxid,
     lastZxid,
     epochEnds: [{ epoch: epochOf(lastZxid), last: lastZxid }],
@@ -114,6 +115,7 @@ class Bench {
       lastZxid: info.last ?? at(4, 2),
       ensembleId,
       probation: info.probation ?? false,
+      seed: 0 as Zxid,
     });
   }
 
@@ -147,7 +149,7 @@ class Bench {
     this.vote(one, standing, { role: 'leading' });
     this.vote(two, standing, { role: 'following' });
     this.give({ type: 'connected', peer: one, link: 9, outgoing: true });
-    this.say(one, 9, { type: 'leaderInfo', epoch: 5 as Epoch, ensembleId, admission: 'voter' });
+    this.say(one, 9, { type: 'leaderInfo', epoch: 5 as Epoch, ensembleId, admission: 'voter', seed: 0 as Zxid });
     this.give({ type: 'persisted' });
     expect(roleOf(this.state)).toBe('following');
   }
@@ -383,7 +385,7 @@ describe('step() as a follower', () => {
     ['newLeader of another epoch', { type: 'newLeader', epoch: 6 as Epoch }],
     ['upToDate before newLeader', { type: 'upToDate', committed: at(4, 2) }],
     ["a follower's message", { type: 'ack', durable: at(4, 2) }],
-    ['a second offer', { type: 'leaderInfo', epoch: 6 as Epoch, ensembleId, admission: 'voter' }],
+    ['a second offer', { type: 'leaderInfo', epoch: 6 as Epoch, ensembleId, admission: 'voter', seed: 0 as Zxid }],
   ])('leaves a leader that sends %s', (_, message) => {
     bench.follow();
     const effects = bench.say(one, 9, message);
@@ -397,7 +399,13 @@ describe('step() as a follower', () => {
     bench.vote(one, standing, { role: 'leading' });
     bench.vote(two, standing, { role: 'following' });
     bench.give({ type: 'connected', peer: one, link: 9, outgoing: true });
-    const effects = bench.say(one, 9, { type: 'leaderInfo', epoch: 3 as Epoch, ensembleId, admission: 'voter' });
+    const effects = bench.say(one, 9, {
+      type: 'leaderInfo',
+      epoch: 3 as Epoch,
+      ensembleId,
+      admission: 'voter',
+      seed: 0 as Zxid,
+    });
     expect(kinds(effects)).toContain('disconnect');
     expect(kinds(effects)).not.toContain('persist');
   });
@@ -408,7 +416,7 @@ describe('step() as a follower', () => {
     bench.vote(one, standing, { role: 'leading' });
     bench.vote(two, standing, { role: 'following' });
     bench.give({ type: 'connected', peer: one, link: 9, outgoing: true });
-    bench.say(one, 9, { type: 'leaderInfo', epoch: 5 as Epoch, ensembleId, admission: 'voter' });
+    bench.say(one, 9, { type: 'leaderInfo', epoch: 5 as Epoch, ensembleId, admission: 'voter', seed: 0 as Zxid });
     bench.give({ type: 'disconnected', peer: one, link: 9 });
     const effects = bench.give({ type: 'persisted' });
     expect(kinds(effects)).not.toContain('ackEpoch');

@@ -54,7 +54,8 @@ export function createZab(options: ZabOptions): ZabState {
     durable.logBase <= durable.applied && durable.applied <= durable.lastZxid,
     'Cannot start: the tree is outside the log',
   );
-  const { ensembleId, acceptedEpoch, currentEpoch, probation } = durable;
+  assert(epochOf(durable.seed) === 0, 'Cannot start: the seed is not of epoch 0');
+  const { ensembleId, acceptedEpoch, currentEpoch, probation, seed } = durable;
   return {
     self,
     members: [...members],
@@ -65,7 +66,7 @@ export function createZab(options: ZabOptions): ZabState {
     random: new SeededRandom(options.seed),
     nowMs: 0,
     tickedMs: options.nowMs,
-    record: { ensembleId, acceptedEpoch, currentEpoch, probation },
+    record: { ensembleId, acceptedEpoch, currentEpoch, probation, seed },
     history: createHistory(durable),
     committed: durable.applied,
     delivered: durable.applied,

@@ -215,7 +215,15 @@ export const batchBodies = [
 
 const batch = { first: zxid, last: zxid, body: batchBodies[0] ?? nothing };
 const peerMessageValues: readonly PeerMessage[] = [
-  { type: 'followerInfo', acceptedEpoch: 6 as Epoch, currentEpoch: epoch, lastZxid: zxid, ensembleId, probation: true },
+  {
+    type: 'followerInfo',
+    acceptedEpoch: 6 as Epoch,
+    currentEpoch: epoch,
+    lastZxid: zxid,
+    ensembleId,
+    probation: true,
+    seed: 77 as Zxid,
+  },
   {
     type: 'ackEpoch',
     epoch: 6 as Epoch,
@@ -231,7 +239,7 @@ const peerMessageValues: readonly PeerMessage[] = [
   { type: 'ack', durable: zxid },
   { type: 'pong', nonce: 300 },
   { type: 'voterReady', epoch },
-  { type: 'leaderInfo', epoch, ensembleId, admission: 'returning' },
+  { type: 'leaderInfo', epoch, ensembleId, admission: 'returning', seed: 77 as Zxid },
   { type: 'truncate', to: zxid },
   { type: 'snapshot' },
   { type: 'proposal', batch, committed: zxid },

@@ -124,7 +124,7 @@ describe('zabtree snapshot restore', () => {
       await test.ensemble.start();
       await until('a node says what is wrong', { timeoutMs: patienceMs }, () => {
         const logs = test.ensemble.nodes.map((node) => node.log()).join('');
-        return /Forming no ensemble: .* restored another snapshot than this node/.test(logs) || undefined;
+        return /Forming no ensemble: servers \S+(, \S+)+ were not restored from one snapshot/.test(logs) || undefined;
       });
       expect(await test.stayedLeaderless([0, 1, 2], 1_000)).toBe(true);
       // The way out that the message suggests.
@@ -133,6 +133,34 @@ describe('zabtree snapshot restore', () => {
       await restored(test, [2], join(test.ensemble.directory, 'a.db'));
       await test.start();
       await expectRestored(test);
+    });
+  });
+
+  it('keeps a restored member out of what blank ones have founded, and fills them where they have only elected', async () => {
+    await withEnsemble({}, async (test) => {
+      await restored(test, [1], writeSnapshot(test, 'a.db'));
+      for (const node of [0, 2]) await test.node(node).start(['--bootstrap']);
+      await test.view.anyLeader(patienceMs, [0, 2]);
+      const { exited } = await test.node(1).start();
+      expect((await exited).code).toBe(1);
+      expect(test.node(1).log()).toMatch(
+        /this node stops: Cannot join ensemble \w+: its data does not come from a snapshot, .*"zabtree snapshot restore"/,
+      );
+      // The other members empty, one of them elected before this one is there: what it was restored with is still there.
+      for (const node of [0, 2]) {
+        await test.node(node).stop();
+        rmSync(test.node(node).dataDirectory, { recursive: true });
+      }
+      const marks = test.logMarks();
+      for (const node of [0, 2]) await test.node(node).start();
+      await until('a blank node is elected', { timeoutMs: patienceMs }, () => {
+        const logs = [0, 2].map((node) => test.node(node).log().slice(marks[node]));
+        return logs.some((log) => log.includes('this node is leading')) || undefined;
+      });
+      await test.node(1).start();
+      await test.leader();
+      await expectRestored(test);
+      await test.verify([]);
     });
   });
 

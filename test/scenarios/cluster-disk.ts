@@ -13,6 +13,7 @@ export const blankRecord: EpochRecord = {
   acceptedEpoch: 0 as Epoch,
   currentEpoch: 0 as Epoch,
   probation: false,
+  seed: zxidZero,
 };
 
 /** An image of a tree: the batches it has applied, in order. */
@@ -29,6 +30,12 @@ export class ClusterDisk {
   /** What the tree has applied in memory, and how many of it its own disk holds. */
   applied: Batch[] = [];
   flushedCount = 0;
+
+  /** The tree that it began with, in the place of a batch. */
+  get restored(): Batch | undefined {
+    const first = this.applied[0];
+    return first !== undefined && epochOf(first.last) === 0 ? first : undefined;
+  }
 
   get last(): Zxid {
     return this.log.at(-1)?.last ?? this.base;
@@ -56,6 +63,14 @@ export class ClusterDisk {
     this.log.push(batch);
   }
 
+  /** As `zabtree snapshot restore` leaves it: blank, with a tree that no other node has exactly like this. */
+  restore(seed: Zxid): void {
+    this.record = { ...this.record, seed };
+    this.base = seed;
+    this.applied = [{ first: seed, last: seed, body: new Uint8Array(0) }];
+    this.flushedCount = 1;
+  }
+
   fsync(through: Zxid): void {
     const count = this.log.findIndex(({ last }) => last === through) + 1;
     if (count > this.durableCount) this.durableCount = count;
@@ -81,6 +96,11 @@ export class ClusterDisk {
 
   install(image: TreeImage, record: EpochRecord): void {
     checkRecordChange(this.record, record);
+    const { restored } = this;
+    assert(
+      restored === undefined || image.applied[0]?.last === restored.last,
+      'restored data gives way to what does not come from the same snapshot',
+    );
     this.record = record;
     this.applied = [...image.applied];
     this.flushedCount = this.applied.length;

@@ -50,6 +50,8 @@ export class Cluster {
   /** Chance that a datagram says something else than its sender meant: safety must not rest on what it says. */
   forgery = 0;
   trace: Trace = () => {};
+  /** Nodes that halt are down afterwards; elsewhere a halt fails the run. */
+  haltsAreExpected = false;
   private readonly lanes = new Lanes();
   private readonly links = new Map<number, Link>();
   private linkCount = 0;
@@ -320,7 +322,9 @@ export class Cluster {
       case 'note':
         return;
       case 'halt':
-        throw new Error(`Node ${node.id} halts: ${effect.reason}`);
+        if (!this.haltsAreExpected) throw new Error(`Node ${node.id} halts: ${effect.reason}`);
+        this.crash(node.id);
+        return;
     }
   }
 

@@ -66,9 +66,10 @@ export class Ledger {
     assert(lost === undefined, `17: committed ${formatZxid(lost?.last ?? zxidZero)} is truncated`);
   }
 
-  /** 1, and 15 at the moment when a leader is established. */
+  /** 1, and 15 at the moment when a leader is established; whoever serves began with the same restored tree, if any. */
   observe(state: ZabState, disk: ClusterDisk): void {
     checkSoleLeader(this.leaders, state);
+    this.observeRestored(state, disk);
     const epoch = establishedEpoch(state);
     if (epoch === undefined || this.established.has(`${state.self}/${epoch}`)) return;
     this.established.add(`${state.self}/${epoch}`);
@@ -77,6 +78,19 @@ export class Ledger {
       const held = disk.applied.some((batch) => batch.last === last) || disk.log.some((batch) => batch.last === last);
       assert(held, `15: ${state.self} leads epoch ${epoch} without committed ${formatZxid(last)}`);
     }
+  }
+
+  private observeRestored(state: ZabState, disk: ClusterDisk): void {
+    const { role } = state;
+    const serves = role.role === 'leading' ? role.phase === 'established' : role.role === 'following' && role.serving;
+    if (!serves) return;
+    const { restored } = disk;
+    if (restored !== undefined) this.deliver(state.self, 0, [restored]);
+    const first = this.committed[0];
+    assert(
+      first === undefined || epochOf(first.last) > 0 || restored !== undefined,
+      `11: ${state.self} serves without what was restored`,
+    );
   }
 
   /** A confirmation of leadership covers everything committed anywhere before it was asked for. */

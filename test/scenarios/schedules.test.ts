@@ -2,6 +2,7 @@
 // what was in flight. The ledger checks safety at every step; at the end everything is healed and progress is demanded.
 
 import { describe, expect, test } from 'vitest';
+import { epochZero, zxidOf } from '../../src/shared/ids.js';
 import { SeededRandom } from '../../src/shared/random.js';
 import { describe as describeState } from '../../src/zab/invariants.js';
 import { isVoter } from '../../src/zab/voters.js';
@@ -18,9 +19,13 @@ const timing: ZabTiming = {
   electionResendMaxMs: 100,
 };
 
+const snapshot = zxidOf(epochZero, 77);
+
 interface Schedule {
   /** Disks are lost, one at a time. */
   readonly wipes?: boolean;
+  /** Some of the members, at least one, were restored from one snapshot; disks that were lost sometimes are again. */
+  readonly restored?: boolean;
   /** Chance that a datagram is forged. */
   readonly forgery?: number;
   readonly nodes: number;
@@ -73,12 +78,14 @@ function disturb(cluster: Cluster, random: SeededRandom, nodes: number): void {
 }
 
 /** A node loses its disk, unless another one has not recovered from that yet. */
-function wipe(cluster: Cluster, random: SeededRandom, nodes: number): void {
+function wipe(cluster: Cluster, random: SeededRandom, schedule: Schedule): void {
+  const { nodes } = schedule;
   const all = [...cluster.nodes.values()];
   if (all.some(({ disk }) => !isVoter(disk.record) || disk.record.currentEpoch === 0)) return;
   const id = 1 + random.below(nodes);
   if (cluster.node(id).state !== null) cluster.crash(id, 0, random.chance(0.5));
   cluster.wipe(id);
+  if (schedule.restored === true && random.chance(0.5)) cluster.node(id).disk.restore(snapshot);
   cluster.start(id);
 }
 
@@ -88,17 +95,26 @@ function runSchedule(seed: number, schedule: Schedule): Cluster {
   const cluster = new Cluster({ nodes, seed, timing });
   cluster.datagramLoss = random.chance(0.5) ? 0.2 : 0;
   cluster.forgery = schedule.forgery ?? 0;
+  if (schedule.restored === true) restoreSome(cluster, random, nodes);
   for (let id = 1; id <= nodes; id++) cluster.start(id);
-  cluster.run(300);
+  // Ensembles that form in peace; restored ones are to form in trouble.
+  if (schedule.restored !== true) cluster.run(300);
   for (let i = 0; i < schedule.steps; i++) {
     const draw = random.next();
-    if (schedule.wipes === true && random.chance(0.003)) wipe(cluster, random, nodes);
+    if (schedule.wipes === true && random.chance(0.003)) wipe(cluster, random, schedule);
     else if (draw < 0.02 * schedule.trouble) disturb(cluster, random, nodes);
     else if (draw < 0.14) proposeAnywhere(cluster, random, nodes);
     else if (draw < 0.17) cluster.confirm(1 + random.below(nodes));
     else if (draw < 0.25 || !cluster.arriveAtRandom()) cluster.tick();
   }
   return cluster;
+}
+
+function restoreSome(cluster: Cluster, random: SeededRandom, nodes: number): void {
+  const first = 1 + random.below(nodes);
+  for (let id = 1; id <= nodes; id++) {
+    if (id === first || random.chance(0.5)) cluster.node(id).disk.restore(snapshot);
+  }
 }
 
 function proposeAnywhere(cluster: Cluster, random: SeededRandom, nodes: number): void {
@@ -185,6 +201,14 @@ describe('random schedules', () => {
 
   test('five nodes that believe forged votes elect badly and stay safe', () => {
     runAll(20, { nodes: 5, steps: 3000, trouble: 2, forgery: 0.05 });
+  });
+
+  test('three nodes of which some were restored found nothing without the snapshot, under much trouble', () => {
+    runAll(40, { nodes: 3, steps: 2000, trouble: 4, restored: true });
+  });
+
+  test('three nodes of which some were restored, also anew after losing disks, keep the snapshot', () => {
+    runAll(30, { nodes: 3, steps: 3000, trouble: 2, wipes: true, restored: true });
   });
 
   test('five nodes under trouble keep what was committed and recover', () => {

@@ -82,13 +82,17 @@ export class Story {
 
   private createNodes([count, seed]: readonly string[]): void {
     this.cluster = new Cluster({ nodes: Number(count), seed: Number(seed ?? 1), timing });
+    this.cluster.haltsAreExpected = true;
     this.cluster.trace = (node, effect) => {
       const line = traceLine(node, effect, this.traced);
       if (line !== undefined && !this.muted) this.lines.push(line);
     };
   }
 
-  /** `disk 1 ensemble=1 accepted=2 current=2 log=1.1-3,1.4,2.1 applied=1.3 base=…`: what this node finds at its start. */
+  /**
+   * `disk 1 ensemble=1 accepted=2 current=2 log=1.1-3,1.4,2.1 applied=1.3`: what this node finds at its start. `disk 1 seed=7`:
+   * it was restored from snapshot 7.
+   */
   private prepareDisk([id, ...settings]: readonly string[]): void {
     const { disk } = this.cluster.node(Number(id));
     for (const setting of settings) {
@@ -97,12 +101,15 @@ export class Story {
       else if (name === 'accepted') disk.record = { ...disk.record, acceptedEpoch: Number(value) as Epoch };
       else if (name === 'current') disk.record = { ...disk.record, currentEpoch: Number(value) as Epoch };
       else if (name === 'probation') disk.record = { ...disk.record, probation: true };
+      else if (name === 'seed') disk.restore(zxidFrom(`0.${value}`));
       else if (name === 'log') for (const range of value.split(',')) disk.append(batchOf(range));
       else if (name === 'applied') disk.applied = disk.log.filter(({ last }) => last <= zxidFrom(value));
       else throw new Error(`Unknown setting "${name}"`);
     }
     disk.durableCount = disk.log.length;
     disk.flushedCount = disk.applied.length;
+    // Nobody has delivered that to anybody.
+    if (disk.restored !== undefined) return;
     for (const batch of disk.log) this.cluster.ledger.found(batch);
     this.cluster.ledger.deliver(this.cluster.node(Number(id)).id, 0, disk.applied);
   }

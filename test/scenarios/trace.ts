@@ -1,7 +1,7 @@
 // Effects as lines of a story: who says what to whom, what is written, who serves. Datagrams, pings and pongs are left
 // out unless asked for.
 
-import { formatZxid, type ServerId } from '../../src/shared/ids.js';
+import { counterOf, formatZxid, type ServerId, type Zxid, zxidZero } from '../../src/shared/ids.js';
 import type { EpochRecord, ZabEffect } from '../../src/zab/effects.js';
 import type { Ballot, Batch, ElectionMessage, EpochEnd, PeerMessage } from '../../src/zab/messages.js';
 
@@ -59,7 +59,12 @@ function planText(plan: Extract<ZabEffect, { type: 'synchronize' }>['plan']): st
 
 function recordText(record: EpochRecord): string {
   const id = record.ensembleId === null ? 'blank' : `ensemble=${record.ensembleId.replace(/^e+/, '')}`;
-  return `${id} accepted=${record.acceptedEpoch} current=${record.currentEpoch}${record.probation ? ' on probation' : ''}`;
+  const probation = record.probation ? ' on probation' : '';
+  return `${id} accepted=${record.acceptedEpoch} current=${record.currentEpoch}${probation}${seedText(record.seed)}`;
+}
+
+function seedText(seed: Zxid): string {
+  return seed === zxidZero ? '' : ` seed=${counterOf(seed)}`;
 }
 
 function ballotText(ballot: Ballot): string {
@@ -94,7 +99,7 @@ function messageText(message: PeerMessage): string {
     case 'voterReady':
       return `voterReady ${message.epoch}`;
     case 'leaderInfo':
-      return `leaderInfo ${message.epoch} as ${message.admission}`;
+      return `leaderInfo ${message.epoch} as ${message.admission}${seedText(message.seed)}`;
     case 'truncate':
       return `truncate ${formatZxid(message.to)}`;
     case 'snapshot':

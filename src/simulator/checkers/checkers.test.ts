@@ -174,7 +174,7 @@ describe('Acknowledgements', () => {
     say(checker, nodes, { type: 'ack', durable: at(1, 1) });
     expect(invariants(view)).toEqual([]);
     say(checker, nodes, { ...ackEpoch, epoch: toEpoch(3) });
-    say(checker, nodes, { type: 'leaderInfo', epoch: toEpoch(3), ensembleId, admission: 'voter' });
+    say(checker, nodes, { type: 'leaderInfo', epoch: toEpoch(3), ensembleId, admission: 'voter', seed: at(0, 0) });
     say(checker, nodes, { type: 'newLeader', epoch: toEpoch(3) });
     say(checker, nodes, { type: 'ackNewLeader', epoch: toEpoch(2), durable: at(1, 2) });
     say(checker, nodes, { type: 'ack', durable: at(1, 2) });
@@ -272,11 +272,11 @@ describe('Acknowledgements of those who should be silent', () => {
       probation: false,
     });
     log(new LogShape(view), nodes[0], put(at(1, 1), 2));
-    checker.sent(nodes[0], nodes[1], 1, { ...info, lastZxid: at(1, 1), probation: false });
+    checker.sent(nodes[0], nodes[1], 1, { ...info, lastZxid: at(1, 1), probation: false, seed: at(0, 0) });
     checker.voted(nodes[0], ballot(at(1, 1), 'looking'));
     checker.voted(nodes[0], ballot(at(1, 9), 'following'));
     expect(invariants(view)).toEqual([]);
-    checker.sent(nodes[0], nodes[1], 1, { ...info, lastZxid: at(1, 2), probation: false });
+    checker.sent(nodes[0], nodes[1], 1, { ...info, lastZxid: at(1, 2), probation: false, seed: at(0, 0) });
     checker.voted(nodes[0], ballot(at(0, 0), 'looking'));
     nodes[0].log.append(put(at(1, 2), 3));
     checker.voted(nodes[0], ballot(at(1, 1), 'looking'));

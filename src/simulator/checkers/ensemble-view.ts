@@ -22,6 +22,7 @@ export const blankRecord: EpochRecord = {
   acceptedEpoch: epochZero,
   currentEpoch: epochZero,
   probation: false,
+  seed: zxidZero,
 };
 
 /** One node as the world sees it. The disk fields outlive its process. */
