@@ -3,6 +3,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { Bytes } from '../shared/bytes.js';
+import { priorityBytes, requireSound } from './frame-rules.js';
 import { FrameSplitter } from './frame-splitter.js';
 import {
   type ErrorCode,
@@ -60,10 +61,12 @@ export class Http2Connection {
   private prefaceTaken = 0;
   private greeted = false;
   private lastStream = 0;
+  /** The last one that may have had an effect. */
+  private lastServed = 0;
   /** Bytes that the client may send on all streams, and those that are done with. */
   private receiveWindow: number;
   private doneBytes = 0;
-  private windowsGrew = false;
+  private windowsChanged = false;
   /** The list that was last found to be a request. */
   private lastFields: readonly HeaderField[] | null = null;
   private stopping = false;
@@ -109,7 +112,7 @@ export class Http2Connection {
   stop(): void {
     if (this.stopping || this.ended) return;
     this.stopping = true;
-    writeGoAway(this.outbox, this.lastStream, errorCode.none, '');
+    writeGoAway(this.outbox, this.lastServed, errorCode.none, '');
     this.endWhenIdle();
   }
 
@@ -133,13 +136,20 @@ export class Http2Connection {
   }
 
   returnWindow(stream: Http2Stream, bytes: number): void {
-    this.returnConnectionWindow(bytes);
     if (stream.closed || stream.remoteEnded) return;
     stream.doneBytes += bytes;
     if (stream.doneBytes * 2 < this.settings.streamWindowBytes) return;
     this.updateWindow(stream.id, stream.doneBytes);
     stream.receiveWindow += stream.doneBytes;
     stream.doneBytes = 0;
+  }
+
+  returnConnectionWindow(bytes: number): void {
+    this.doneBytes += bytes;
+    if (this.doneBytes * 2 < this.settings.connectionWindowBytes || this.ended) return;
+    this.updateWindow(0, this.doneBytes);
+    this.receiveWindow += this.doneBytes;
+    this.doneBytes = 0;
   }
 
   resetStream(stream: Http2Stream, code: ErrorCode): void {
@@ -176,11 +186,17 @@ export class Http2Connection {
       this.held = rest.subarray(taken);
       this.socket.pause();
     }
-    if (this.windowsGrew) {
-      this.windowsGrew = false;
-      for (const stream of this.streams.values()) this.sending.queued(stream);
-    }
+    if (this.windowsChanged) this.followWindows();
     this.host.chunkTaken();
+  }
+
+  private followWindows(): void {
+    this.windowsChanged = false;
+    for (const stream of this.streams.values()) {
+      if (this.sending.streamWindowChanged(stream)) continue;
+      this.fail(errorCode.flowControl, 'The window of a stream is too large');
+      return;
+    }
   }
 
   private takePreface(chunk: Buffer): Buffer {
@@ -215,6 +231,7 @@ export class Http2Connection {
   private frame(type: number, flags: number, id: number, memory: Buffer, start: number, end: number): void {
     if (!this.greeted && type !== frameType.settings) throw protocolError('The first frame is not SETTINGS');
     if (this.blocks.open && type !== frameType.continuation) throw protocolError('A header block is interrupted');
+    requireSound(type, id, end - start);
     switch (type) {
       case frameType.data:
         this.data(flags, id, memory, start, end);
@@ -226,25 +243,19 @@ export class Http2Connection {
         this.continuation(flags, id, memory, start, end);
         break;
       case frameType.priority:
-        if (id === 0) throw protocolError('PRIORITY of no stream');
-        if (end - start !== 5) this.streamError(id, errorCode.frameSize);
+        if (end - start !== priorityBytes) this.wrongPriority(id);
         break;
       case frameType.reset:
-        this.resetByClient(id, end - start);
+        this.resetByClient(id);
         break;
       case frameType.settings:
-        this.changeSettings(flags, id, memory.subarray(start, end));
+        this.changeSettings(flags, memory.subarray(start, end));
         break;
-      case frameType.pushPromise:
-        throw protocolError('A client promises nothing');
       case frameType.ping:
-        this.pong(flags, id, memory.subarray(start, end));
-        break;
-      case frameType.goAway:
-        if (id !== 0) throw protocolError('GOAWAY of a stream');
+        this.pong(flags, memory.subarray(start, end));
         break;
       case frameType.windowUpdate:
-        this.grow(id, memory, start, end);
+        this.grow(id, memory.readUInt32BE(start) & 0x7fffffff);
         break;
     }
   }
@@ -267,7 +278,7 @@ export class Http2Connection {
         : errorCode.none;
     if (wrong !== errorCode.none) {
       this.returnConnectionWindow(bytes);
-      this.resetStream(stream, wrong);
+      this.streamError(stream, wrong);
       return;
     }
     const padded = (flags & flag.padded) !== 0;
@@ -282,9 +293,9 @@ export class Http2Connection {
   }
 
   private headers(flags: number, id: number, memory: Buffer, start: number, end: number): void {
-    if (id % 2 === 0) throw protocolError('HEADERS of no stream of a client');
     const padded = (flags & flag.padded) !== 0;
-    const skipped = (padded ? 1 : 0) + ((flags & flag.priority) === 0 ? 0 : 5);
+    const skipped = (padded ? 1 : 0) + ((flags & flag.priority) === 0 ? 0 : priorityBytes);
+    if (skipped > end - start) throw new Http2Error(errorCode.frameSize, 'HEADERS are cut short');
     const padding = padded ? (memory[start] ?? 0) : 0;
     if (skipped + padding > end - start) throw protocolError('More padding than frame');
     const block = memory.subarray(start + skipped, end - padding);
@@ -307,6 +318,7 @@ export class Http2Connection {
     }
     this.lastStream = id;
     if (this.stopping) return;
+    this.lastServed = id;
     if (this.streams.size >= this.settings.streamsMax) this.writeReset(id, errorCode.refusedStream);
     else if (fields === null) this.writeReset(id, errorCode.enhanceYourCalm);
     else if (!isRequest(fields, this.lastFields)) this.writeReset(id, errorCode.protocol);
@@ -324,29 +336,30 @@ export class Http2Connection {
     const stream = this.streams.get(id);
     // Of a stream that is no more.
     if (stream === undefined) return;
-    if (stream.remoteEnded) this.resetStream(stream, errorCode.streamClosed);
-    else if (!last || fields === null || !isTrailers(fields)) this.resetStream(stream, errorCode.protocol);
+    if (stream.remoteEnded) this.streamError(stream, errorCode.streamClosed);
+    else if (!last || fields === null || !isTrailers(fields)) this.streamError(stream, errorCode.protocol);
     else {
       stream.remoteEnded = true;
       stream.handler?.ended();
     }
   }
 
-  private resetByClient(id: number, bytes: number): void {
-    if (bytes !== 4) throw new Http2Error(errorCode.frameSize, 'RST_STREAM of a wrong size');
+  private resetByClient(id: number): void {
     const stream = this.streams.get(id);
     if (stream === undefined) {
       this.requireOpened(id, 'RST_STREAM');
       return;
     }
     this.closeStream(stream);
-    if (!this.resets.take(performance.now())) {
-      throw new Http2Error(errorCode.enhanceYourCalm, 'Too many streams are reset');
-    }
+    this.countReset();
   }
 
-  private changeSettings(flags: number, id: number, payload: Uint8Array): void {
-    if (id !== 0) throw protocolError('SETTINGS of a stream');
+  private countReset(): void {
+    if (this.resets.take(performance.now())) return;
+    throw new Http2Error(errorCode.enhanceYourCalm, 'Too many streams are reset');
+  }
+
+  private changeSettings(flags: number, payload: Uint8Array): void {
     if ((flags & flag.acknowledged) !== 0) {
       if (payload.length > 0) throw new Http2Error(errorCode.frameSize, 'An acknowledgment with settings');
       if (!this.greeted) throw protocolError('The first frame is an acknowledgment');
@@ -355,26 +368,22 @@ export class Http2Connection {
     const settings = readSettings(payload);
     if (!this.greeted) clearTimeout(this.timeout);
     this.greeted = true;
-    if (settings.headerTableBytes !== undefined) this.encoder.setTableBytesMax(settings.headerTableBytes);
+    for (const bytes of settings.headerTableBytes) this.encoder.setTableBytesMax(bytes);
     if (settings.windowBytes !== undefined) {
       this.sending.setStreamWindow(settings.windowBytes);
       // Looked after once for all that came at once: a client may say so a thousand times.
-      this.windowsGrew = true;
+      this.windowsChanged = true;
     }
     this.outbox.head(frameType.settings, flag.acknowledged, 0, 0);
   }
 
-  private pong(flags: number, id: number, payload: Uint8Array): void {
-    if (id !== 0) throw protocolError('PING of a stream');
-    if (payload.length !== 8) throw new Http2Error(errorCode.frameSize, 'PING of a wrong size');
+  private pong(flags: number, payload: Uint8Array): void {
     if ((flags & flag.acknowledged) !== 0) return;
     this.outbox.head(frameType.ping, flag.acknowledged, 0, payload.length);
     this.outbox.add(payload);
   }
 
-  private grow(id: number, memory: Buffer, start: number, end: number): void {
-    if (end - start !== 4) throw new Http2Error(errorCode.frameSize, 'WINDOW_UPDATE of a wrong size');
-    const bytes = memory.readUInt32BE(start) & 0x7fffffff;
+  private grow(id: number, bytes: number): void {
     if (id === 0) {
       if (bytes === 0) throw protocolError('A window grows by nothing');
       if (!this.sending.growConnection(bytes)) throw new Http2Error(errorCode.flowControl, 'The window is too large');
@@ -382,19 +391,25 @@ export class Http2Connection {
     }
     const stream = this.streams.get(id);
     if (stream === undefined) this.requireOpened(id, 'WINDOW_UPDATE');
-    else if (bytes === 0) this.resetStream(stream, errorCode.protocol);
-    else if (!this.sending.growStream(stream, bytes)) this.resetStream(stream, errorCode.flowControl);
+    else if (bytes === 0) this.streamError(stream, errorCode.protocol);
+    else if (!this.sending.growStream(stream, bytes)) this.streamError(stream, errorCode.flowControl);
   }
 
   /** A stream that is not there has to be one that was. */
   private requireOpened(id: number, what: string): void {
-    if (id === 0 || id % 2 === 0 || id > this.lastStream) throw protocolError(`${what} of a stream that never was`);
+    if (id % 2 === 0 || id > this.lastStream) throw protocolError(`${what} of a stream that never was`);
   }
 
-  private streamError(id: number, code: ErrorCode): void {
+  private wrongPriority(id: number): void {
     const stream = this.streams.get(id);
-    if (stream === undefined) throw new Http2Error(code, 'A broken frame of no open stream');
+    if (stream === undefined) throw new Http2Error(errorCode.frameSize, 'PRIORITY of a wrong size');
+    this.streamError(stream, errorCode.frameSize);
+  }
+
+  /** Whoever has streams reset leaves work behind like one who resets them (CVE-2025-8671), and may do so as often. */
+  private streamError(stream: Http2Stream, code: ErrorCode): void {
     this.resetStream(stream, code);
+    this.countReset();
   }
 
   // ---- what goes ----
@@ -412,14 +427,6 @@ export class Http2Connection {
     this.outbox.uint32(bytes);
   }
 
-  private returnConnectionWindow(bytes: number): void {
-    this.doneBytes += bytes;
-    if (this.doneBytes * 2 < this.settings.connectionWindowBytes || this.ended) return;
-    this.updateWindow(0, this.doneBytes);
-    this.receiveWindow += this.doneBytes;
-    this.doneBytes = 0;
-  }
-
   private writeReset(id: number, code: ErrorCode): void {
     if (this.ended) return;
     this.outbox.head(frameType.reset, 0, id, 4);
@@ -431,6 +438,7 @@ export class Http2Connection {
   private closeStream(stream: Http2Stream): void {
     if (!this.streams.delete(stream.id)) return;
     this.returnConnectionWindow(stream.close());
+    this.sending.forget(stream);
     if (this.stopping) this.endWhenIdle();
   }
 
@@ -456,7 +464,7 @@ export class Http2Connection {
 
   private fail(code: ErrorCode, message: string): void {
     if (this.ended) return;
-    writeGoAway(this.outbox, this.lastStream, code, message);
+    writeGoAway(this.outbox, this.lastServed, code, message);
     this.ended = true;
     this.outbox.flush();
     this.socket.end();

@@ -25,8 +25,10 @@ export interface StreamHost {
   sendNow(stream: Http2Stream, head: Bytes, body: Bytes): boolean;
   /** The stream has bytes to send. */
   queued(stream: Http2Stream): void;
-  /** So many bytes of its request are done with. */
+  /** So many bytes of its request are done with: the client may send as many again on the stream. */
   returnWindow(stream: Http2Stream, bytes: number): void;
+  /** The same for all streams together. */
+  returnConnectionWindow(bytes: number): void;
   resetStream(stream: Http2Stream, code: ErrorCode): void;
   /** The answer is complete. */
   answered(stream: Http2Stream): void;
@@ -60,8 +62,10 @@ export class Http2Stream {
   private trailers: SentFields | null = null;
   private localEnded = false;
   private paused = false;
-  /** Came while paused. */
+  private pausedAlone = false;
+  /** Came while paused; and of that, what the connection has not got back either. */
   private withheldBytes = 0;
+  private withheldOfConnection = 0;
 
   constructor(id: number, host: StreamHost, receiveWindow: number) {
     this.id = id;
@@ -110,7 +114,7 @@ export class Http2Stream {
 
   /** Ends the answer once everything before it has left. */
   end(trailers: SentFields): void {
-    if (this.closed || this.localEnded) return;
+    if (this.closed || this.localEnded || this.trailers !== null) return;
     this.trailers = trailers;
     if (this.queuedBytes === 0) this.sendTrailers();
   }
@@ -119,16 +123,23 @@ export class Http2Stream {
     if (!this.closed) this.host.resetStream(this, code);
   }
 
-  /** Takes no more than the client may send by now. */
-  pause(): void {
+  /**
+   * Takes no more than the client may send by now. `alone`: what has come does not keep the client from sending on other
+   * streams. That is for those which others have to go on for, and whose number is bounded.
+   */
+  pause(alone = false): void {
     this.paused = true;
+    this.pausedAlone = alone;
   }
 
   resume(): void {
     this.paused = false;
-    const bytes = this.withheldBytes;
+    const { withheldBytes, withheldOfConnection } = this;
+    if (withheldBytes === 0) return;
     this.withheldBytes = 0;
-    if (bytes > 0) this.host.returnWindow(this, bytes);
+    this.withheldOfConnection = 0;
+    this.host.returnConnectionWindow(withheldOfConnection);
+    this.host.returnWindow(this, withheldBytes);
   }
 
   // ---- for its connection ----
@@ -136,8 +147,14 @@ export class Http2Stream {
   /** Bytes of the request have come, which took so much of the window. */
   take(bytes: Buffer, windowBytes: number): void {
     if (bytes.length > 0) this.handler?.received(bytes);
-    if (this.paused && !this.closed) this.withheldBytes += windowBytes;
-    else this.host.returnWindow(this, windowBytes);
+    if (!this.paused || this.closed) {
+      this.host.returnConnectionWindow(windowBytes);
+      this.host.returnWindow(this, windowBytes);
+      return;
+    }
+    this.withheldBytes += windowBytes;
+    if (this.pausedAlone) this.host.returnConnectionWindow(windowBytes);
+    else this.withheldOfConnection += windowBytes;
   }
 
   /** Takes so many queued bytes out of the queue, piece by piece. */
@@ -160,17 +177,18 @@ export class Http2Stream {
   /** Queued bytes have left. */
   tellSent(): void {
     if (this.queuedBytes === 0 && this.trailers !== null) this.sendTrailers();
-    this.handler?.sent();
+    if (!this.closed) this.handler?.sent();
   }
 
-  /** Gives the number of bytes whose window was not given back. */
+  /** Gives the number of bytes that the connection's window was not given back. */
   close(): number {
     if (this.closed) return 0;
     this.closed = true;
     this.queue = null;
     this.queuedBytes = 0;
-    const bytes = this.withheldBytes;
     this.withheldBytes = 0;
+    const bytes = this.withheldOfConnection;
+    this.withheldOfConnection = 0;
     this.handler?.closed();
     return bytes;
   }

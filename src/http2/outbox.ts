@@ -117,7 +117,8 @@ export class Outbox {
   flush(): void {
     this.host.fill();
     const { socket } = this;
-    if (this.gathered > 0 && !socket.destroyed) this.write();
+    // What is said after the end is for nobody.
+    if (this.gathered > 0 && socket.writable) this.write();
     else this.forget();
     // Not at once: others shall have their turn before more is made for a client that reads as fast as it is served.
     if (this.waiting && !socket.writableNeedDrain) setImmediate(this.tellRoom);

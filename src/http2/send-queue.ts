@@ -14,7 +14,9 @@ export class SendQueue {
   /** That every stream begins with. */
   private streamWindow = initialWindowBytes;
   /** Streams that have queued bytes and a window. */
-  private readonly ready = new Fifo<Http2Stream>();
+  private ready = new Fifo<Http2Stream>();
+  /** Places of streams that have closed meanwhile. */
+  private goneCount = 0;
   private readonly addPiece = (piece: Bytes): void => this.outbox.add(piece);
 
   constructor(outbox: Outbox) {
@@ -44,12 +46,16 @@ export class SendQueue {
 
   /** Sends what may be sent. */
   fill(): void {
-    const { ready, outbox } = this;
-    while (ready.length > 0 && this.window > 0 && !outbox.isFull()) {
-      const stream = ready.shift() as Http2Stream;
+    const { outbox } = this;
+    while (this.ready.length > 0 && this.window > 0 && !outbox.isFull()) {
+      const stream = this.ready.shift() as Http2Stream;
+      if (!stream.waitsToSend) {
+        this.goneCount -= 1;
+        continue;
+      }
       stream.waitsToSend = false;
       const bytes = Math.min(stream.unsentBytes, frameBytesMax, this.window, this.windowOf(stream));
-      if (stream.closed || bytes <= 0) continue;
+      if (bytes <= 0) continue;
       this.spend(stream, bytes);
       outbox.head(frameType.data, 0, stream.id, bytes);
       stream.takeQueued(bytes, this.addPiece);
@@ -79,9 +85,30 @@ export class SendQueue {
     return true;
   }
 
-  /** The client takes so many bytes on every stream, on those that are open as well: they are to be told to `queued`. */
+  /**
+   * The client takes so many bytes on every stream, on those that are open as well: `streamWindowChanged` has to be called
+   * for each of them.
+   */
   setStreamWindow(bytes: number): void {
     this.streamWindow = bytes;
+  }
+
+  /** False: its window is larger than may be. */
+  streamWindowChanged(stream: Http2Stream): boolean {
+    this.queued(stream);
+    return this.windowOf(stream) <= windowBytesMax;
+  }
+
+  /** The stream is closed. While the client takes nothing, closed ones must not pile up. */
+  forget(stream: Http2Stream): void {
+    if (!stream.waitsToSend) return;
+    stream.waitsToSend = false;
+    this.goneCount += 1;
+    if (this.goneCount * 2 <= this.ready.length) return;
+    const open = new Fifo<Http2Stream>();
+    for (const one of this.ready) if (one.waitsToSend) open.push(one);
+    this.ready = open;
+    this.goneCount = 0;
   }
 
   /** May be negative: the client may take back what it granted. */

@@ -8,16 +8,21 @@ const settingBytes = 6;
 export interface ServerSettings {
   /** Streams that a client may have open at a time. */
   readonly streamsMax: number;
-  /** Unread bytes that a client may send on one stream, and on all streams of a connection. */
+  /**
+   * Unread bytes that a client may send on one stream, and on all streams of a connection. Never less than what clients
+   * begin with: they may send that much before they have read this.
+   */
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
   /** Bytes of all headers of a request (RFC 9113, 10.5.1). */
   readonly headerListBytesMax: number;
 }
 
-/** What a client may ask for, as far as it concerns the server; undefined: unchanged. */
+/** What a client may ask for, as far as it concerns the server. */
 export interface ClientSettings {
-  headerTableBytes?: number;
+  /** One after another: it counts how small the table was meanwhile (RFC 7541, 4.2). */
+  readonly headerTableBytes: number[];
+  /** undefined: unchanged. */
   windowBytes?: number;
 }
 
@@ -40,12 +45,12 @@ export function packSettings({ streamsMax, streamWindowBytes, headerListBytesMax
 export function readSettings(payload: Uint8Array): ClientSettings {
   if (payload.length % settingBytes !== 0) throw new Http2Error(errorCode.frameSize, 'SETTINGS of a wrong size');
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  const settings: ClientSettings = {};
+  const settings: ClientSettings = { headerTableBytes: [] };
   for (let at = 0; at < payload.length; at += settingBytes) {
     const value = view.getUint32(at + 2);
     switch (view.getUint16(at)) {
       case settingId.headerTableSize:
-        settings.headerTableBytes = value;
+        settings.headerTableBytes.push(value);
         break;
       case settingId.enablePush:
         if (value > 1) throw new Http2Error(errorCode.protocol, 'ENABLE_PUSH is neither 0 nor 1');

@@ -90,22 +90,43 @@ export function messagePrefix(bytes: number, format = 0): Buffer {
   return prefix;
 }
 
+/** Puts frames together from the bytes of a connection, however they come. */
+export class FrameReader {
+  readonly #onFrame: (frame: Frame) => void;
+  #pending: Buffer = Buffer.alloc(0);
+
+  constructor(onFrame: (frame: Frame) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  push(chunk: Buffer): void {
+    let bytes = Buffer.concat([this.#pending, chunk]);
+    while (bytes.length >= 9) {
+      const length = bytes.readUIntBE(0, 3);
+      if (bytes.length < 9 + length) break;
+      const [, , , type = 0, flags = 0] = bytes;
+      const stream = bytes.readUInt32BE(5) & 0x7fffffff;
+      this.#onFrame({ type, flags, stream, payload: bytes.subarray(9, 9 + length) });
+      bytes = bytes.subarray(9 + length);
+    }
+    this.#pending = bytes;
+  }
+}
+
 export class RawHttp2 {
   readonly socket: Socket;
   readonly frames: Frame[] = [];
   closed = false;
-  readonly #onFrame: (frame: Frame) => void;
-  #pending: Buffer = Buffer.alloc(0);
 
   /** `onFrame`: takes the frames instead of their being kept. */
   constructor(port: number, onFrame: (frame: Frame) => void = (one) => this.frames.push(one)) {
-    this.#onFrame = onFrame;
+    const reader = new FrameReader(onFrame);
     this.socket = connect({ port, host: '127.0.0.1' });
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => {
       this.closed = true;
     });
-    this.socket.on('data', (chunk: Buffer) => this.#parse(chunk));
+    this.socket.on('data', (chunk: Buffer) => reader.push(chunk));
   }
 
   /** Preface and settings, then these. */
@@ -121,18 +142,5 @@ export class RawHttp2 {
   /** All that came on a stream, as text. Answers are compressed, but statuses stay readable. */
   of(stream: number): readonly Frame[] {
     return this.frames.filter((one) => one.stream === stream);
-  }
-
-  #parse(chunk: Buffer): void {
-    let bytes = Buffer.concat([this.#pending, chunk]);
-    while (bytes.length >= 9) {
-      const length = bytes.readUIntBE(0, 3);
-      if (bytes.length < 9 + length) break;
-      const [, , , type = 0, flags = 0] = bytes;
-      const stream = bytes.readUInt32BE(5) & 0x7fffffff;
-      this.#onFrame({ type, flags, stream, payload: bytes.subarray(9, 9 + length) });
-      bytes = bytes.subarray(9 + length);
-    }
-    this.#pending = bytes;
   }
 }
