@@ -1,4 +1,4 @@
-// Seeds (docs/decisions/0011-seeds-stay-with-the-ensemble.md): the snapshot that a node was restored from, or that its
+// Seeds (docs/decisions/0012-seeds-stay-with-the-ensemble.md): the snapshot that a node was restored from, or that its
 // ensemble was, as a position in epoch 0. Decides who may lead with what and whose data may be replaced; sends nothing.
 
 import { type EnsembleId, epochOf, type Zxid, zxidZero } from '../shared/ids.js';
