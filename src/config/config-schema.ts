@@ -2,7 +2,7 @@
 
 import { parseAddress } from '../shared/address.js';
 import { limits } from './limits.js';
-import { defaultTiming, logFormats, logLevels } from './node-config.js';
+import { clientListenerServes, clientListenerTls, defaultTiming, logFormats, logLevels } from './node-config.js';
 import { pascalCase } from './pascal-case.js';
 import {
   lengthFrom,
@@ -33,7 +33,15 @@ export const serverFileShape = object(
   {
     Host: object(
       { ElectionAddr: address, MessageAddr: address, RequestAddr: address },
-      { Name: name, ListenElectionAddr: address, ListenMessageAddr: address, ListenRequestAddr: address },
+      {
+        Name: name,
+        ListenElectionAddr: address,
+        ListenMessageAddr: address,
+        ListenRequestAddr: address,
+        FurtherListeners: list(
+          object({ Addr: address }, { Tls: oneOf(clientListenerTls), Serves: oneOf(clientListenerServes) }),
+        ),
+      },
     ),
   },
   {

@@ -89,6 +89,31 @@ describe('loadNodeConfig()', () => {
     expect(refusalOf({ ...gometa, AutoCompaction: { RevisionsKept: 7, PeriodMs: 7 } })).toContain('are both given');
   });
 
+  it('takes further addresses for clients, with TLS as the first one has it unless they say more', () => {
+    const listeners = [{ Addr: 'a:1' }, { Addr: 'a:2', Tls: 'none', Serves: 'monitors' }];
+    const file = { ...gometa, Host: { ...host, FurtherListeners: listeners } };
+    const none = { address: 'a:2', tls: 'none', serves: 'monitors' };
+    expect(loadNodeConfig({ file: fileOf(gometa) }).furtherListeners).toEqual([]);
+    expect(loadNodeConfig({ file: fileOf(file) }).furtherListeners).toEqual([
+      { address: 'a:1', tls: 'none', serves: 'clients' },
+      none,
+    ]);
+    const secured = loadNodeConfig({ file: fileOf({ ...file, ClientTls: { CertFile: 'a', KeyFile: 'b' } }) });
+    expect(secured.furtherListeners).toEqual([{ address: 'a:1', tls: 'required', serves: 'clients' }, none]);
+    expect(effectiveDocument(secured)).toMatchObject({
+      Host: { FurtherListeners: [{ Addr: 'a:1', Tls: 'required', Serves: 'clients' }, {}] },
+    });
+    const refused = (listener: object): string =>
+      refusalOf({ ...gometa, Host: { ...host, FurtherListeners: [listener] } });
+    expect(refused({ Addr: 'a:1', Tls: 'required' })).toContain(
+      'FurtherListeners[0].Tls is "required": expected ClientTls',
+    );
+    const told = { ...host, ListenRequestAddr: '127.0.0.1:5003', FurtherListeners: [{ Addr: host.RequestAddr }] };
+    expect(loadNodeConfig({ file: fileOf({ ...gometa, Host: told }) }).furtherListeners).toHaveLength(1);
+    expect(refused({ Addr: 'localhost:5003' })).toContain('Host.FurtherListeners[0].Addr repeats the address');
+    expect(refused({ Addr: 'a:1', Serves: 'all' })).toContain('expected one of "clients"|"monitors"');
+  });
+
   it('accepts the host repeated among the peers and gives every member the same membership', () => {
     const repeated = loadNodeConfig({
       file: fileOf({

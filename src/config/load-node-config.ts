@@ -9,6 +9,7 @@ import { type ConfigDocument, type FlagValues, layOver } from './config-settings
 import type { Limits } from './limits.js';
 import {
   type AutoCompactionConfig,
+  type ClientListenerConfig,
   type ClientTlsConfig,
   defaultHost,
   type MemberAddrs,
@@ -121,9 +122,25 @@ function contradictionsOf(file: ServerFile): string[] {
       problems.push("ClientTls.TrustedCaFile is missing: expected the authorities of clients' certificates");
     }
   }
+  problems.push(...listenerProblemsOf(file));
   const { AutoCompaction: auto } = file;
   if (auto?.PeriodMs !== undefined && auto.RevisionsKept !== undefined) {
     problems.push('AutoCompaction.PeriodMs and AutoCompaction.RevisionsKept are both given: expected one of them');
+  }
+  return problems;
+}
+
+/** What is bound, that is: one of the listeners may well be what is told to others. */
+function listenerProblemsOf({ Host, ClientTls }: ServerFile): string[] {
+  const problems: string[] = [];
+  const bound = new Set([(Host.ListenRequestAddr ?? Host.RequestAddr).toLowerCase()]);
+  for (const [index, { Addr, Tls }] of (Host.FurtherListeners ?? []).entries()) {
+    const where = `Host.FurtherListeners[${index}]`;
+    const place = Addr.toLowerCase();
+    if (bound.has(place)) problems.push(`${where}.Addr repeats the address ${Addr}: every address must be different`);
+    bound.add(place);
+    if (ClientTls === undefined && Tls !== undefined && Tls !== 'none')
+      problems.push(`${where}.Tls is "${Tls}": expected ClientTls with a certificate`);
   }
   return problems;
 }
@@ -141,6 +158,7 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
     peers: (file.Peer ?? []).map(memberAddrsOf),
     requestAddr: Host.RequestAddr,
     listen: defined(listen),
+    furtherListeners: furtherListenersOf(file),
     ...defined({
       ensembleName: file.EnsembleName,
       dataDir: file.DataDir,
@@ -170,6 +188,15 @@ function clientTlsOf({ ClientTls: tls }: ServerFile): ClientTlsConfig | undefine
     clientCertAuth: tls.ClientCertAuth ?? false,
     allowPlain: tls.AllowPlain ?? false,
   };
+}
+
+function furtherListenersOf({ Host, ClientTls: tls }: ServerFile): ClientListenerConfig[] {
+  const asTheFirst = tls === undefined ? 'none' : tls.AllowPlain === true ? 'allowed' : 'required';
+  return (Host.FurtherListeners ?? []).map(({ Addr, Tls, Serves }) => ({
+    address: Addr,
+    tls: Tls ?? asTheFirst,
+    serves: Serves ?? 'clients',
+  }));
 }
 
 function autoCompactionOf({ AutoCompaction: auto }: ServerFile): AutoCompactionConfig | undefined {

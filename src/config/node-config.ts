@@ -88,6 +88,20 @@ export interface ClientTlsConfig {
   readonly allowPlain: boolean;
 }
 
+/** An address at which clients may come besides the first one. */
+export interface ClientListenerConfig {
+  /** To bind, `host:port`. */
+  readonly address: string;
+  readonly tls: ClientListenerTls;
+  /** monitors: metrics and health alone, over HTTP/1.1. */
+  readonly serves: ClientListenerServes;
+}
+
+export const clientListenerTls = ['none', 'allowed', 'required'] as const;
+export type ClientListenerTls = (typeof clientListenerTls)[number];
+export const clientListenerServes = ['clients', 'monitors'] as const;
+export type ClientListenerServes = (typeof clientListenerServes)[number];
+
 /** History that the leader compacts by itself: what is older, or what has so many newer revisions. */
 export type AutoCompactionConfig =
   | { readonly type: 'period'; readonly periodMs: number }
@@ -102,6 +116,7 @@ export interface NodeConfig {
   /** Advertised address of this node's client port, `host:port`. */
   readonly requestAddr: string;
   readonly listen: ListenConfig;
+  readonly furtherListeners: readonly ClientListenerConfig[];
   /** Absolute, or relative to the working directory. */
   readonly dataDir: string;
   /** Lets a quorum form a new ensemble without the missing members. */
@@ -151,6 +166,7 @@ export function nodeConfigOf(given: {
   readonly requestAddr: string;
   readonly ensembleName?: string;
   readonly listen?: Partial<ListenConfig>;
+  readonly furtherListeners?: readonly ClientListenerConfig[];
   readonly dataDir?: string;
   readonly bootstrap?: boolean;
   readonly clusterKey?: Uint8Array | undefined;
@@ -180,6 +196,7 @@ export function nodeConfigOf(given: {
       message: given.listen?.message ?? self.messageAddr,
       request: given.listen?.request ?? given.requestAddr,
     },
+    furtherListeners: given.furtherListeners ?? [],
     dataDir: given.dataDir ?? defaultDataDir,
     bootstrap: given.bootstrap ?? false,
     ...(given.clusterKey === undefined ? {} : { clusterKey: given.clusterKey }),

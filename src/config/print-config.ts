@@ -1,7 +1,7 @@
 // A NodeConfig as the document that would produce it: what `zabtree config print --effective` shows. Never shows a key.
 
 import type { ConfigDocument } from './config-settings.js';
-import type { AutoCompactionConfig, NodeConfig } from './node-config.js';
+import type { AutoCompactionConfig, ClientListenerConfig, NodeConfig } from './node-config.js';
 import { pascalCase } from './pascal-case.js';
 
 export const redacted = '(set, not shown)';
@@ -17,6 +17,9 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
       ListenElectionAddr: config.listen.election,
       ListenMessageAddr: config.listen.message,
       ListenRequestAddr: config.listen.request,
+      ...(config.furtherListeners.length === 0
+        ? {}
+        : { FurtherListeners: config.furtherListeners.map(listenerSection) }),
     },
     Peer: config.members
       .filter((member) => member.id !== config.self.id)
@@ -41,6 +44,10 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
 /** The document of a file with its secret hidden. */
 export function withoutSecrets(document: ConfigDocument): ConfigDocument {
   return document['ClusterKey'] === undefined ? document : { ...document, ClusterKey: redacted };
+}
+
+function listenerSection({ address, tls, serves }: ClientListenerConfig): ConfigDocument {
+  return { Addr: address, Tls: tls, Serves: serves };
 }
 
 function autoCompactionSection({ type, ...bound }: AutoCompactionConfig): ConfigDocument {

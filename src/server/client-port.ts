@@ -1,8 +1,9 @@
-// The one port for clients: looks at the first bytes of a connection and hands it to the front end that speaks that
-// protocol. Connections are counted here, and those that never say a byte are closed here. It can be had before there is
-// a service: until `serve`, whoever connects is sent away and tries the next member.
+// The one port for clients, at as many addresses as are wanted: looks at the first bytes of a connection and hands it to
+// the front end that speaks that protocol. Connections of all addresses are counted here, and those that never say a byte
+// are closed here. It can be had before there is a service: until `serve`, whoever connects is sent away and tries the
+// next member.
 
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { ArrivalBudget } from '../api/arrival-budget.js';
@@ -18,21 +19,26 @@ import { TcpStream } from '../api/native/tcp-stream.js';
 import { WebSocketStream } from '../api/native/websocket-stream.js';
 import { QueueBudget } from '../api/queue-budget.js';
 import type { Limits } from '../config/limits.js';
-import type { ClientTlsConfig, NodeConfig } from '../config/node-config.js';
+import type { ClientListenerConfig, ClientTlsConfig, NodeConfig } from '../config/node-config.js';
 import type { Log } from '../observability/log.js';
 import type { StoreService } from '../service/store-service.js';
-import { parseAddress } from '../shared/address.js';
 import { StoreError } from '../shared/errors.js';
 import { prefaceFirstByte } from '../wire/native-framing.js';
+import { ClientListener } from './client-listener.js';
 import { ClientTls, tlsFirstByte } from './client-tls.js';
 
 export interface ClientPortOptions {
-  readonly config: Pick<NodeConfig, 'clientTls' | 'limits'> & { readonly listen: { readonly request: string } };
+  readonly config: Pick<NodeConfig, 'clientTls' | 'limits'> & {
+    readonly listen: { readonly request: string };
+    readonly furtherListeners?: NodeConfig['furtherListeners'];
+  };
   readonly log: Log;
 }
 
 /** What is known of a connection before it says what it speaks. */
 interface ArrivedConnection {
+  /** At what address. */
+  readonly door: ClientListenerConfig;
   /** There are too many: it is to be told so. */
   readonly crowded: boolean;
   readonly secure: boolean;
@@ -43,6 +49,8 @@ interface ArrivedConnection {
 interface FrontEnds {
   readonly native: NativeListener;
   readonly http: HttpListener;
+  /** For addresses that are for monitors only. */
+  readonly monitors: HttpListener;
   readonly grpc: GrpcListener;
 }
 
@@ -53,34 +61,43 @@ export interface ClientServices {
   readonly methods?: GrpcMethods;
   /** HTTP/1.1 paths besides the port's own. */
   readonly routes?: readonly HttpRoute[];
+  /** All that there is at addresses for monitors. */
+  readonly monitorRoutes?: readonly HttpRoute[];
 }
 
 export class ClientPort {
-  private readonly address: string;
   private readonly limits: Limits;
   private readonly log: Log;
   private readonly tlsConfig: ClientTlsConfig | undefined;
-  private tls: ClientTls | null = null;
+  /** By what is behind it. */
+  private readonly tls = new Map<ClientListenerConfig['serves'], ClientTls>();
   private frontEnds: FrontEnds | null = null;
-  private readonly server: Server;
+  private readonly doors: readonly ClientListenerConfig[];
+  private readonly listeners: readonly ClientListener[];
   private readonly sockets = new Set<Socket>();
   private readonly budget: QueueBudget;
   private readonly arrivals: ArrivalBudget;
 
   constructor({ config, log }: ClientPortOptions) {
-    this.address = config.listen.request;
     this.limits = config.limits;
     this.tlsConfig = config.clientTls;
     this.log = log;
     this.budget = new QueueBudget(config.limits.clientQueueBytesTotalMax);
     this.arrivals = new ArrivalBudget(config.limits.clientArrivalBytesTotalMax);
-    this.server = createServer({ noDelay: true }, (socket) => this.admit(socket));
+    this.doors = [mainDoor(config), ...(config.furtherListeners ?? [])];
+    this.listeners = this.doors.map(
+      (door) => new ClientListener({ address: door.address, log, arrived: (socket) => this.admit(socket, door) }),
+    );
   }
 
-  /** The port as bound; 0 before listen. */
+  /** The first address' port as bound; 0 before listen. */
   get boundPort(): number {
-    const address = this.server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
+    return this.boundPorts[0] ?? 0;
+  }
+
+  /** Of all addresses, in the order of the configuration. */
+  get boundPorts(): readonly number[] {
+    return this.listeners.map(({ boundPort }) => boundPort);
   }
 
   get connectionCount(): number {
@@ -103,52 +120,38 @@ export class ClientPort {
   }
 
   /** From now on connections are answered by these. */
-  serve({ service, methods = new Map(), routes = [] }: ClientServices): void {
+  serve({ service, methods = new Map(), routes = [], monitorRoutes = [] }: ClientServices): void {
     const { limits, log, budget, arrivals } = this;
     const shared = { limits, budget, arrivals };
     const native = new NativeListener({ ...shared, service, log });
     const acceptWebSocket = (socket: WebSocket, carrier: Duplex): void =>
       native.accept(new WebSocketStream(socket, carrier));
     const http = new HttpListener({ ...shared, routes: [healthzRoute(service), ...routes], acceptWebSocket });
-    this.frontEnds = { native, http, grpc: new GrpcListener({ ...shared, methods }) };
+    const monitors = new HttpListener({ ...shared, routes: monitorRoutes });
+    this.frontEnds = { native, http, monitors, grpc: new GrpcListener({ ...shared, methods }) };
   }
 
-  /** Rejects with one clear error when the address cannot be had. */
-  listen(): Promise<void> {
-    const address = parseAddress(this.address);
-    if (typeof address === 'string') return Promise.reject(new Error(`Cannot listen for clients: ${address}`));
-    try {
-      this.tls = this.openTls();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const { server } = this;
-    return new Promise((resolve, reject) => {
-      server.once('error', (cause: NodeJS.ErrnoException) => {
-        this.tls?.close();
-        reject(new Error(`Cannot listen for clients on ${this.address}: ${reasonOf(cause)}`, { cause }));
-      });
-      server.listen(address.port, address.host, () => {
-        server.removeAllListeners('error');
-        server.on('error', (error) => this.log.warn('The client port failed to accept a connection', { error }));
-        resolve();
-      });
-    });
+  /** Rejects with one clear error when an address cannot be had; then none is. */
+  async listen(): Promise<void> {
+    this.openTls();
+    const outcomes = await Promise.allSettled(this.listeners.map((listener) => listener.listen()));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed === undefined) return;
+    this.closeTls();
+    await Promise.all(this.listeners.map((listener) => listener.close()));
+    throw failed.reason;
   }
 
   /** Takes no more connections, tells the clients that there are, and closes them; resolves when all are gone. */
   close(): Promise<void> {
-    this.tls?.close();
+    this.closeTls();
+    const closed = Promise.all(this.listeners.map((listener) => listener.close()));
     this.frontEnds?.native.close();
     this.frontEnds?.http.close();
+    this.frontEnds?.monitors.close();
     this.frontEnds?.grpc.close();
-    return new Promise((resolve) => {
-      const forced = setTimeout(() => this.closeConnections(), closeGraceMs);
-      this.server.close(() => {
-        clearTimeout(forced);
-        resolve();
-      });
-    });
+    const forced = setTimeout(() => this.closeConnections(), closeGraceMs);
+    return closed.then(() => clearTimeout(forced));
   }
 
   /** Cuts every client off, now. */
@@ -156,7 +159,7 @@ export class ClientPort {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  private admit(socket: Socket): void {
+  private admit(socket: Socket, door: ClientListenerConfig): void {
     const { clientConnectionsMax, clientRefusalsMax } = this.limits;
     if (this.frontEnds === null || this.sockets.size >= clientConnectionsMax + clientRefusalsMax) {
       socket.destroy();
@@ -165,7 +168,7 @@ export class ClientPort {
     const crowded = this.sockets.size >= clientConnectionsMax;
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
-    this.listenTo(socket, { crowded, secure: false, commonName: undefined });
+    this.listenTo(socket, { door, crowded, secure: false, commonName: undefined });
   }
 
   /** Waits for the first bytes of a connection, or of what is inside of its TLS. */
@@ -181,11 +184,13 @@ export class ClientPort {
       if (http2 === undefined) return;
       socket.off('data', onData);
       clearTimeout(silence);
+      const { door, secure, crowded } = arrived;
+      const tls = door.tls === 'none' ? undefined : this.tls.get(door.serves);
       // To a client that is refused a handshake is more than it is owed.
-      if (first[0] === tlsFirstByte && this.tls !== null && !arrived.secure && !arrived.crowded) {
+      if (first[0] === tlsFirstByte && tls !== undefined && !secure && !crowded) {
         socket.pause();
         socket.unshift(first);
-        this.tls.accept(socket);
+        tls.accept(socket);
       } else this.route(socket, first, { ...arrived, http2 });
     };
     socket.on('data', onData);
@@ -194,12 +199,13 @@ export class ClientPort {
   private route(
     socket: Socket,
     first: Buffer,
-    { http2, crowded, secure, commonName }: ArrivedConnection & { readonly http2: boolean },
+    { http2, ...arrived }: ArrivedConnection & { readonly http2: boolean },
   ): void {
     if (this.frontEnds === null) return;
-    const { native, http, grpc } = this.frontEnds;
+    const { native, http, monitors, grpc } = this.frontEnds;
+    const { door, crowded, commonName } = arrived;
     const byte = first[0] ?? 0;
-    const refusal = this.refusalOf({ crowded, secure });
+    const refusal = this.refusalOf(arrived, byte !== prefaceFirstByte && !http2);
     if (byte === prefaceFirstByte) {
       const begun = plainBytes(first);
       native.accept(new TcpStream(socket), refusal === null ? { first: begun } : { first: begun, refusal });
@@ -216,33 +222,52 @@ export class ClientPort {
         socket.setKeepAlive(true, keepAliveMs);
         grpc.accept(socket, commonName);
       } else {
-        http.accept(socket, commonName);
+        (door.serves === 'monitors' ? monitors : http).accept(socket, commonName);
         socket.resume();
       }
     }
   }
 
-  private openTls(): ClientTls | null {
+  private openTls(): void {
     const { tlsConfig, limits, log } = this;
-    if (tlsConfig === undefined) return null;
-    return new ClientTls({
-      config: tlsConfig,
-      handshakeTimeoutMs: limits.handshakeTimeoutMs,
-      log,
-      accept: (socket, commonName) => this.listenTo(socket, { crowded: false, secure: true, commonName }),
-    });
+    if (tlsConfig === undefined) return;
+    for (const door of this.doors) {
+      const { serves } = door;
+      if (door.tls === 'none' || this.tls.has(serves)) continue;
+      const secured = { door, crowded: false, secure: true } as const;
+      const tls = new ClientTls({
+        config: tlsConfig,
+        handshakeTimeoutMs: limits.handshakeTimeoutMs,
+        log,
+        // Past the handshake one door with TLS is like another.
+        accept: (socket, commonName) => this.listenTo(socket, { ...secured, commonName }),
+      });
+      this.tls.set(serves, tls);
+    }
   }
 
-  private refusalOf({ crowded, secure }: Pick<ArrivedConnection, 'crowded' | 'secure'>): StoreError | null {
+  private closeTls(): void {
+    for (const tls of this.tls.values()) tls.close();
+  }
+
+  private refusalOf({ door, crowded, secure }: ArrivedConnection, isHttp: boolean): StoreError | null {
     if (crowded) return this.crowdedError();
-    if (secure || this.tlsConfig === undefined || this.tlsConfig.allowPlain) return null;
-    return new StoreError('UNSUPPORTED', 'This node takes clients with TLS only');
+    if (!secure && door.tls === 'required') {
+      return new StoreError('UNSUPPORTED', 'This node takes clients with TLS only');
+    }
+    if (door.serves === 'clients' || isHttp) return null;
+    return new StoreError('UNSUPPORTED', 'This address tells of metrics and health only, over HTTP/1.1');
   }
 
   private crowdedError(): StoreError {
     const { clientConnectionsMax } = this.limits;
     return new StoreError('OVERLOADED', `This node has ${clientConnectionsMax} client connections: that is the limit`);
   }
+}
+
+function mainDoor({ listen, clientTls }: ClientPortOptions['config']): ClientListenerConfig {
+  const tls = clientTls === undefined ? 'none' : clientTls.allowPlain ? 'allowed' : 'required';
+  return { address: listen.request, tls, serves: 'clients' };
 }
 
 /** Clients that do not go by themselves are cut off after this. */
@@ -255,19 +280,4 @@ const keepAliveMs = 30_000;
 function isLetter(byte: number): boolean {
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x7a;
-}
-
-function reasonOf(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return 'the port is in use';
-    case 'EADDRNOTAVAIL':
-      return 'this machine does not have that address';
-    case 'EACCES':
-      return 'permission denied';
-    case 'ENOTFOUND':
-      return 'the name does not resolve';
-    default:
-      return error.message;
-  }
 }

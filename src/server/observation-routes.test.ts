@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SingleNode } from '../../test/support/single-node.js';
 import { until } from '../../test/support/until.js';
+import { versionRoute } from '../api/http/commands/version.js';
 import type { HttpRequest, HttpResponse, HttpRoute } from '../api/http-handler.js';
 import { limits } from '../config/limits.js';
 import { createLog } from '../observability/log.js';
@@ -62,7 +63,7 @@ describe('observationRoutes()', () => {
     node = new SingleNode();
     service = createStoreService(node, { scheduler: node.scheduler, limits });
     walSyncs = new DurationHistogram();
-    routes = observationRoutes({
+    const observed = observationRoutes({
       service,
       node: { leaderChanges: 3, requests: { pending: 1, failed: 2 }, tree: node.tree },
       client: { connectionCount: 4, heldBytes: 5, callCount: 6, grpcCounts: undefined },
@@ -72,6 +73,7 @@ describe('observationRoutes()', () => {
       flushes: new DurationHistogram(),
       log: createLog({ level: 'error', format: 'text' }),
     });
+    routes = [versionRoute, ...observed];
   });
 
   it('/health is true, or says why it is not', async () => {

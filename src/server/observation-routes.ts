@@ -1,8 +1,7 @@
-// The paths at which monitors look at a node: probes, version and metrics, with the counters between them.
+// The paths at which monitors look at a node: probes and metrics, with the counters between them.
 
 import { metricsRoute } from '../api/http/commands/metrics.js';
 import { newProbeCounts, probeRoutes } from '../api/http/commands/probes.js';
-import { versionRoute } from '../api/http/commands/version.js';
 import type { HttpRoute } from '../api/http-handler.js';
 import type { Log } from '../observability/log.js';
 import { MetricsPage } from '../observability/metrics-page.js';
@@ -15,5 +14,5 @@ export function observationRoutes(
   const probes = newProbeCounts();
   const page = new MetricsPage(metricsOf({ ...sources, probes }));
   const failed = (error: unknown): void => log.error('Cannot collect the metrics', { error });
-  return [...probeRoutes(service, probes), versionRoute, metricsRoute(page, failed)];
+  return [...probeRoutes(service, probes), metricsRoute(page, failed)];
 }

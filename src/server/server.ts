@@ -8,6 +8,7 @@ import { gatewayRoute } from '../api/etcd/gateway/gateway.js';
 import type { GrpcCall } from '../api/etcd/grpc/grpc-call.js';
 import { etcdMethods } from '../api/etcd/listener.js';
 import { ResponseHeaders } from '../api/etcd/response-headers.js';
+import { versionRoute } from '../api/http/commands/version.js';
 import { membershipHash, type NodeConfig } from '../config/node-config.js';
 import { Ensemble } from '../ensemble/ensemble.js';
 import type { NodeStorage } from '../ensemble/ports.js';
@@ -146,7 +147,8 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
     flushes,
     log,
   });
-  ports.client.serve({ service, methods, routes: [gatewayRoute(methods, limits), ...observed] });
+  const routes = [gatewayRoute(methods, limits), versionRoute, ...observed];
+  ports.client.serve({ service, methods, routes, monitorRoutes: observed });
   const openedNote = setTimeout(() => storage.noteOpened(), openedNoteMs);
   openedNote.unref();
   const stopLooking =

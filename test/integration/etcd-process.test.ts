@@ -108,13 +108,20 @@ describe('bin/etcd', () => {
   it('runs a single member, configured by the environment or a file too, and ends by the signal that stopped it', async () => {
     const [member] = await membersNamed('one');
     if (member === undefined) throw new Error('no ports');
-    const words = [...wordsOf(member, [member]).slice(2), '--snapshot-count=7'];
+    const [monitors, further] = await freePorts(2);
+    const listening = `http://127.0.0.1:${further},http://${member.client}`;
+    const words = [...wordsOf(member, [member]).slice(2), '--listen-metrics-urls', `http://127.0.0.1:${monitors}`];
+    words[words.indexOf('--listen-client-urls') + 1] = listening;
+    words.push('--snapshot-count=7');
     const first = start(words, { ETCD_NAME: 'one' });
     await first.ready();
     expect(first.stderr.match(/warning: .*/g)).toEqual([
       'warning: --snapshot-count has no effect: the log has its own way to stay small',
     ]);
     expect(existsSync(join(directory, 'one.etcd', 'manifest'))).toBe(true);
+    const paths = [`${monitors}/metrics`, `${monitors}/health`, `${monitors}/version`, `${further}/version`];
+    const statuses = paths.map(async (path) => (await fetch(`http://127.0.0.1:${path}`)).status);
+    expect(await Promise.all(statuses)).toEqual([200, 200, 404, 200]);
     expect((await withClient([member], (client) => client.set('k', 'v'))).revision).toBe(2);
     first.signal('SIGTERM');
     expect(await first.ended).toEqual({ code: null, signal: 'SIGTERM' });

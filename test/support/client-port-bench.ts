@@ -3,7 +3,7 @@
 
 import { connect } from 'node:net';
 import { type Limits, limits } from '../../src/config/limits.js';
-import type { ClientTlsConfig } from '../../src/config/node-config.js';
+import type { ClientListenerConfig, ClientTlsConfig } from '../../src/config/node-config.js';
 import { createLog } from '../../src/observability/log.js';
 import { ClientPort, type ClientServices } from '../../src/server/client-port.js';
 import { createStoreService } from '../../src/service/service.js';
@@ -15,6 +15,7 @@ export const quietLog = createLog({ level: 'error', format: 'text' });
 
 export interface BenchOptions extends Omit<ClientServices, 'service'> {
   readonly clientTls?: ClientTlsConfig;
+  readonly furtherListeners?: readonly ClientListenerConfig[];
 }
 
 export class ClientPortBench {
@@ -23,11 +24,11 @@ export class ClientPortBench {
   readonly port: ClientPort;
   readonly #closing: (() => void | Promise<void>)[] = [];
 
-  private constructor(overrides: Partial<Limits>, { clientTls, ...services }: BenchOptions) {
+  private constructor(overrides: Partial<Limits>, { clientTls, furtherListeners = [], ...services }: BenchOptions) {
     this.node = new SingleNode();
     const allLimits: Limits = { ...limits, ...overrides };
     this.service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
-    const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits, clientTls };
+    const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits, clientTls, furtherListeners };
     this.port = new ClientPort({ config, log: quietLog });
     this.port.serve({ service: this.service, ...services });
   }

@@ -21,8 +21,8 @@ export interface HttpListenerOptions {
   /** Shared with the other front ends. */
   readonly budget: QueueBudget;
   readonly arrivals: ArrivalBudget;
-  /** Takes a WebSocket that a client opened at `webSocketPath`. */
-  readonly acceptWebSocket: (socket: WebSocket, carrier: Duplex) => void;
+  /** Takes a WebSocket that a client opened at `webSocketPath`; undefined: there are none. */
+  readonly acceptWebSocket?: (socket: WebSocket, carrier: Duplex) => void;
 }
 
 export const webSocketPath = '/v1/ws';
@@ -80,7 +80,9 @@ export class HttpListener {
     response.setHeader('connection', 'close');
     const path = pathOf(request);
     const routes = this.options.routes.filter(({ prefix }) => path.startsWith(prefix));
-    if (path === webSocketPath) answerText(response, 426, `${webSocketPath} speaks WebSocket only`);
+    const { acceptWebSocket } = this.options;
+    if (path === webSocketPath && acceptWebSocket !== undefined)
+      answerText(response, 426, `${webSocketPath} speaks WebSocket only`);
     else if (routes.length === 0) answerText(response, 404, `Nothing is at ${path}`);
     else this.route(request, response, carrier, routes);
   }
@@ -114,8 +116,11 @@ export class HttpListener {
 
   private upgrade(request: IncomingMessage, carrier: RequestCarrier): void {
     const { socket, behind } = carrier;
+    const { acceptWebSocket } = this.options;
     carrier.on('error', () => carrier.destroy());
-    if (pathOf(request) !== webSocketPath) {
+    if (acceptWebSocket === undefined) {
+      refuseUpgrade(carrier, 404, 'WebSocket connections are not taken at this address');
+    } else if (pathOf(request) !== webSocketPath) {
       refuseUpgrade(carrier, 404, `WebSocket connections are taken at ${webSocketPath}`);
     } else if (!sameOrigin(request)) {
       refuseUpgrade(carrier, 403, 'WebSocket connections are taken from pages of this very server only');
@@ -126,7 +131,7 @@ export class HttpListener {
           // A socket that is gone meanwhile is no harm: it is not upgraded.
           upgrades.handleUpgrade(request, socket, behind, (webSocket) => {
             this.settle(socket);
-            this.options.acceptWebSocket(webSocket, socket);
+            acceptWebSocket(webSocket, socket);
             socket.resume();
           }),
         // Out of file descriptors, say: the next one tries again.

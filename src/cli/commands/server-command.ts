@@ -64,9 +64,15 @@ export async function serve(config: NodeConfig, { rebuildWords, stopped, onServi
     throw error instanceof StoreError ? new Error(error.message, { cause: error }) : error;
   });
   note(`ready: node ${config.self.id} of ${config.members.length}, data in ${config.dataDir}`);
-  note(
-    `ready: elections on ${config.listen.election}, members on ${config.listen.message}, clients on ${config.listen.request}`,
+  const { listen } = config;
+  note(`ready: elections on ${listen.election}, members on ${listen.message}, clients on ${clientAddresses(config)}`);
+}
+
+function clientAddresses({ listen, furtherListeners }: NodeConfig): string {
+  const further = furtherListeners.map(
+    ({ address, serves }) => `${address}${serves === 'monitors' ? ' (metrics)' : ''}`,
   );
+  return [listen.request, ...further].join(', ');
 }
 
 /** The error with what to do about it. */

@@ -60,6 +60,32 @@ describe("etcd's flags", () => {
     ]);
   });
 
+  it('name several addresses for clients, with TLS and without, and for metrics', () => {
+    const certificate = ['--cert-file=c', '--key-file=k'];
+    const config = configOf([
+      ...['--listen-client-urls', 'http://127.0.0.1:1,https://10.0.0.1:2,http://10.0.0.1:3,https://10.0.0.1:3'],
+      ...['--advertise-client-urls', 'http://10.0.0.1:3,https://10.0.0.1:2', ...certificate],
+      ...['--listen-metrics-urls', 'http://localhost:4,https://10.0.0.1:5'],
+    ]);
+    expect(config.requestAddr).toBe('10.0.0.1:2');
+    expect(config.listen.request).toBe('10.0.0.1:2');
+    expect(config.clientTls?.allowPlain).toBe(false);
+    expect(config.furtherListeners).toEqual([
+      { address: '127.0.0.1:1', tls: 'none', serves: 'clients' },
+      { address: '10.0.0.1:3', tls: 'allowed', serves: 'clients' },
+      { address: '127.0.0.1:4', tls: 'none', serves: 'monitors' },
+      { address: '10.0.0.1:5', tls: 'required', serves: 'monitors' },
+    ]);
+    const both = ['--listen-client-urls=https://h:1,http://h:1', '--advertise-client-urls=https://h:1'];
+    expect(configOf([...both, ...certificate])).toMatchObject({
+      furtherListeners: [],
+      clientTls: { allowPlain: true },
+    });
+    expect(configOf(['--listen-metrics-urls=http://h:1']).clientTls).toBeUndefined();
+    expect(errorOf(['--listen-metrics-urls=https://h:1'])).toContain('KeyFile and CertFile must both be present');
+    expect(errorOf(['--listen-metrics-urls=http://localhost:2379'])).toContain('repeats the address');
+  });
+
   it('give every member of a cluster the same members', () => {
     const members = ['a', 'b', 'c'].map((name, index) => {
       const url = `http://10.0.0.${index + 1}:2380`;

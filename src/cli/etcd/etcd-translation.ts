@@ -3,7 +3,9 @@
 
 import type { ConfigDocument } from '../../config/config-settings.js';
 import { limits } from '../../config/limits.js';
+import type { ClientListenerConfig } from '../../config/node-config.js';
 import { parseAddress } from '../../shared/address.js';
+import { assert } from '../../shared/assert.js';
 import { EtcdUsageError, isTrue } from './etcd-arguments.js';
 import { etcdFlags } from './etcd-flags.js';
 import { parseGoDuration } from './go-duration.js';
@@ -44,10 +46,6 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
   const name = given.text('name');
   const clients = clientUrls(given);
   const peers = peerUrls(given, name);
-  const [first = '', ...more] = clients.listen;
-  if (more.length > 0) {
-    throw wrong(`--listen-client-urls names ${clients.listen.length} addresses, expected one: 0.0.0.0 listens on all`);
-  }
   const document: ConfigDocument = {
     EnsembleName: given.text('initial-cluster-token'),
     DataDir: given.text('data-dir') === '' ? `${name}.etcd` : given.text('data-dir'),
@@ -58,7 +56,12 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
       RequestAddr: clients.advertised,
       ListenElectionAddr: peers.listen,
       ListenMessageAddr: peers.listen,
-      ListenRequestAddr: first,
+      ListenRequestAddr: clients.first.address,
+      FurtherListeners: clients.further.map(({ address, tls, serves }) => ({
+        Addr: address,
+        Tls: tls,
+        Serves: serves,
+      })),
     },
     Peer: peers.others.map((other) => ({ Name: other.name, ElectionAddr: other.address, MessageAddr: other.address })),
     Timing: timingOf(given),
@@ -67,7 +70,7 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
     LogFormat: given.has('log-format') && given.text('log-format') === 'json' ? 'json' : 'text',
   };
   const tls = tlsOf(given, clients.secure);
-  if (tls !== undefined) document['ClientTls'] = tls;
+  if (tls !== undefined) document['ClientTls'] = { ...tls, AllowPlain: clients.first.tls !== 'required' };
   const compaction = autoCompactionOf(given);
   if (compaction !== undefined) document['AutoCompaction'] = compaction;
   const state = given.text('initial-cluster-state');
@@ -103,8 +106,10 @@ class Given {
 }
 
 interface ClientUrls {
-  readonly listen: readonly string[];
+  readonly first: ClientListenerConfig;
+  readonly further: readonly ClientListenerConfig[];
   readonly advertised: string;
+  /** Some listener takes TLS. */
   readonly secure: boolean;
 }
 
@@ -113,10 +118,34 @@ function clientUrls(given: Given): ClientUrls {
     throw wrong('--advertise-client-urls is required when --listen-client-urls is set explicitly');
   const listen = urlsOf('listen-client-urls', given.text('listen-client-urls'));
   const advertised = urlsOf('advertise-client-urls', given.text('advertise-client-urls'));
-  const secure = listen.some(({ scheme }) => scheme === 'https');
-  if (secure && listen.some(({ scheme }) => scheme !== 'https'))
-    throw wrong('--listen-client-urls has http and https: expected one of them');
-  return { listen: listen.map(bindable), advertised: advertised[0]?.address ?? '', secure };
+  const metrics = given.text('listen-metrics-urls');
+  const doors = doorsOf(listen, 'clients');
+  const monitors = metrics === '' ? [] : doorsOf(urlsOf('listen-metrics-urls', metrics), 'monitors');
+  // With TLS, where there is some: what is told to clients is that.
+  const first = doors.find(({ tls }) => tls !== 'none') ?? doors[0];
+  assert(first !== undefined, 'A list of URLs has one at least');
+  const scheme = first.tls === 'none' ? 'http' : 'https';
+  const further = [...doors.filter((door) => door !== first), ...monitors];
+  return {
+    first,
+    further,
+    advertised: (advertised.find((url) => url.scheme === scheme) ?? advertised[0])?.address ?? '',
+    secure: [first, ...further].some(({ tls }) => tls !== 'none'),
+  };
+}
+
+/** An address that is there as http and as https takes both, as in etcd. */
+function doorsOf(urls: readonly Url[], serves: ClientListenerConfig['serves']): readonly ClientListenerConfig[] {
+  const schemes = new Map<string, Set<string>>();
+  for (const url of urls) {
+    const address = bindable(url);
+    schemes.set(address, (schemes.get(address) ?? new Set()).add(url.scheme));
+  }
+  return [...schemes].map(([address, of]) => ({
+    address,
+    tls: of.size > 1 ? 'allowed' : of.has('https') ? 'required' : 'none',
+    serves,
+  }));
 }
 
 interface PeerUrls {
@@ -280,7 +309,7 @@ function tlsOf(given: Given, secure: boolean): ConfigDocument | undefined {
   if (isTrue(given.text('client-cert-auth'))) document['ClientCertAuth'] = true;
   if (secure) {
     if (document['CertFile'] === undefined || document['KeyFile'] === undefined)
-      throw wrong('KeyFile and CertFile must both be present: --listen-client-urls has https');
+      throw wrong('KeyFile and CertFile must both be present: a URL for clients or metrics has https');
     return document;
   }
   // As etcd does: a scheme of http means no TLS, whatever the files say.
