@@ -108,21 +108,28 @@ describe('a connection', () => {
     promises: [frame(frameTypes.push, endHeaders, 1, Buffer.alloc(10))],
     'continuations of nothing': [frame(frameTypes.continuation, endHeaders, 1, Buffer.alloc(10))],
     'a frame larger than allowed': [frame(frameTypes.data, 0, 1, Buffer.alloc(20_000))],
-    'types that nobody knows, then an upgrade': [
-      frame(77, 3, 5, Buffer.alloc(30)),
-      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
-    ],
-    'goaway with an error': [frame(frameTypes.goAway, 0, 0, Buffer.from([0, 0, 0, 0, 0, 0, 0, 9]))],
+    'a request of HTTP/1.1': [Buffer.from('GET / HTTP/1.1\r\n\r\n')],
   };
 
-  it.each(Object.entries(hostile))('with %s hurts nobody else', async (_, frames) => {
+  it.each(Object.entries(hostile))('with %s is closed and hurts nobody else', async (_, frames) => {
     const { bench, raw, witness } = await setup();
     for (const one of frames) {
       const connection = raw().begin(one);
       await witness();
-      connection.socket.end();
+      await until(() => connection.closed);
     }
     await until(() => bench.port.connectionCount === 1 && bench.port.callCount === 0);
+  });
+
+  it('with types that nobody knows, or goaway with an error, goes on', async () => {
+    const { raw } = await setup();
+    const connection = raw().begin(
+      frame(77, 3, 5, Buffer.alloc(30)),
+      frame(frameTypes.goAway, 0, 0, Buffer.from([0, 0, 0, 0, 0, 0, 0, 9])),
+      openCall(1, '/test.Other/X'),
+    );
+    await until(() => isOver(connection, 1));
+    expect(connection.closed).toBe(false);
   });
 
   it('that answers no ping is closed, and one that does stays', async () => {

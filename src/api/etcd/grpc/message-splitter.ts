@@ -23,6 +23,9 @@ export function wholeMessage(chunk: Buffer, messageBytesMax: number): Bytes | un
   return new Uint8Array(chunk.buffer, chunk.byteOffset + prefixBytes, length);
 }
 
+/** As much as a client may send of one call before it has to wait. */
+const keptBytesUsual = 64 * 2 ** 10;
+
 export class MessageSplitter {
   private readonly host: SplitterHost;
   private readonly messageBytesMax: number;
@@ -36,8 +39,9 @@ export class MessageSplitter {
   private waitingBytes = -1;
   private stopped = false;
   private closed = false;
-  /** Came while nothing was taken. */
+  /** Came while nothing was taken: the first bytes of this memory, which has room for some that follow. */
   private kept: Buffer | null = null;
+  private keptLength = 0;
 
   constructor(host: SplitterHost, messageBytesMax: number) {
     this.host = host;
@@ -56,11 +60,8 @@ export class MessageSplitter {
 
   push(chunk: Buffer): void {
     if (this.closed) return;
-    if (this.stopped || this.waitingBytes >= 0) {
-      this.kept = this.kept === null ? chunk : Buffer.concat([this.kept, chunk]);
-      return;
-    }
-    this.take(chunk);
+    if (this.stopped || this.waitingBytes >= 0) this.keep(chunk);
+    else this.take(chunk);
   }
 
   /** There is room for the message that waits. */
@@ -89,21 +90,39 @@ export class MessageSplitter {
     this.prefix = null;
     this.partial = null;
     this.kept = null;
+    this.keptLength = 0;
     this.waitingBytes = -1;
   }
 
+  /** Of many small pieces none is copied over and over. */
+  private keep(chunk: Buffer): void {
+    const { kept, keptLength } = this;
+    const length = keptLength + chunk.length;
+    if (kept === null) this.kept = chunk;
+    else {
+      // What may be in there already is not this splitter's to write on.
+      const hasRoom = keptLength < kept.length && length <= kept.length;
+      const memory = hasRoom ? kept : Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, keptBytesUsual)));
+      if (memory !== kept) kept.copy(memory, 0, 0, keptLength);
+      chunk.copy(memory, keptLength);
+      this.kept = memory;
+    }
+    this.keptLength = length;
+  }
+
   private takeKept(): void {
-    const { kept } = this;
+    const { kept, keptLength } = this;
     if (kept === null) return;
     this.kept = null;
-    this.take(kept);
+    this.keptLength = 0;
+    this.take(keptLength === kept.length ? kept : kept.subarray(0, keptLength));
   }
 
   private take(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length && !this.closed) {
       if (this.stopped || this.waitingBytes >= 0) {
-        this.kept = chunk.subarray(at);
+        this.keep(chunk.subarray(at));
         return;
       }
       if (this.partial !== null) at = this.fill(this.partial, chunk, at);

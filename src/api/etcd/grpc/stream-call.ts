@@ -112,17 +112,16 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     this.started = true;
     if (this.over) return;
     if (this.method.type === 'stream') this.handler = this.method.open(this);
-    if (this.splitter !== null) {
-      this.splitter.resume();
-      this.follow();
-      this.account();
-    }
+    this.splitter?.resume();
+    // Nothing may have come yet, and what comes then is read as well.
+    this.follow();
+    this.account();
     this.concludeRequest();
   }
 
-  /** Waits for room before it takes its request. */
+  /** Waits for room before it takes its request. Those that it waits for go on. */
   park(): void {
-    this.stream.pause();
+    this.stream.pause(true);
   }
 
   /** The request of a call for one answer has not come with its headers: it may take only so long. */
@@ -136,18 +135,19 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     if (this.over) return;
     if (this.arrivalEndMs < this.deadlineMs) {
       const { requestArrivalTimeoutMs } = this.host.limits;
-      this.end(grpcStatus.deadlineExceeded, `The request has not arrived within ${requestArrivalTimeoutMs} ms`);
+      this.stop(grpcStatus.deadlineExceeded, `The request has not arrived within ${requestArrivalTimeoutMs} ms`);
     } else {
-      this.end(grpcStatus.deadlineExceeded, 'context deadline exceeded');
+      this.stop(grpcStatus.deadlineExceeded, 'context deadline exceeded');
     }
-    this.cancel();
   }
 
   /** Ends the call for reasons of the connection; its method learns that it was cancelled. */
   stop(status: GrpcStatus, message: string): void {
     if (this.over) return;
+    // The stream may be closed when this returns.
     this.end(status, message);
-    this.cancel();
+    this.gone = true;
+    this.tellCancelled?.();
   }
 
   // ---- as its method sees it ----
@@ -260,13 +260,14 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   received(chunk: Buffer): void {
     if (this.over || this.dispatched) return;
     if (this.splitter === null) {
-      const message = this.started ? wholeMessage(chunk, this.host.limits.requestFrameBytesMax) : undefined;
+      const taken = this.started && !this.full;
+      const message = taken ? wholeMessage(chunk, this.host.limits.requestFrameBytesMax) : undefined;
       if (message !== undefined) {
         this.message(message);
         return;
       }
       this.splitter = new MessageSplitter(this, this.host.limits.requestFrameBytesMax);
-      if (!this.started || this.full) this.splitter.stop();
+      if (!taken) this.splitter.stop();
     }
     this.splitter.push(chunk);
     // A call that waits for room must not take it away from those whose end it waits for.
@@ -280,7 +281,6 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   sent(): void {
-    if (this.gone) return;
     this.account();
     if (!this.full) return;
     const { host, stream } = this;
@@ -298,8 +298,11 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
 
   closed(): void {
     this.letGoOfRequest();
-    if (!this.finished) this.cancel();
     this.gone = true;
+    if (!this.finished) {
+      this.counts?.ended(grpcStatus.cancelled);
+      this.tellCancelled?.();
+    }
     this.host.closed(this);
   }
 
@@ -323,7 +326,8 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   /** Reads on, or not: while much is unsent, and while a large message waits for room. */
   private follow(): void {
     if (this.over) return;
-    if (this.full || this.arrival?.waiting === true) this.stream.pause();
+    if (this.full) this.stream.pause();
+    else if (this.arrival?.waiting === true) this.stream.pause(true);
     else this.stream.resume();
   }
 
@@ -412,15 +416,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     this.account();
   }
 
-  private cancel(): void {
-    if (this.gone) return;
-    this.gone = true;
-    if (!this.finished) this.counts?.ended(grpcStatus.cancelled);
-    this.tellCancelled?.();
-  }
-
   private account(): void {
-    if (this.gone) return;
     const bytes = this.stream.unsentBytes + (this.splitter?.heldBytes ?? 0);
     if (bytes === this.accountedBytes) return;
     this.host.changeHeld(bytes - this.accountedBytes);
