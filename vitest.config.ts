@@ -2,10 +2,24 @@
 // processes (of other systems too, in test/conformance), so its files run one after another and after the unit tests, and have minutes instead of seconds.
 
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Unit tests that take longest: what begins last would run alone, while the other core has nothing to do. */
+const longestUnitTests = ['test/mutations/gate.test.ts', 'test/simulation/seeds.test.ts'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      longestUnitTests.some((file) => moduleId.endsWith(file));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   test: {
     reporters: ['default'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

@@ -1,5 +1,5 @@
-// The gate in every `npm test`: each mutation is still noticed in its recorded seed, ten further seeds of each show how
-// often it is, and the same runs without it are clean. All 300 seeds of each are test/long's.
+// The gate in every `npm test`: each mutation is still noticed in its recorded seed, further seeds show how often it is, and
+// the same runs without it are clean. All 300 seeds of each are test/long's.
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { catalogue } from './catalogue.js';
@@ -8,8 +8,8 @@ import type { Mutation } from './mutation.js';
 import { readRecordedSeeds, recordCommand } from './recorded-seeds.js';
 
 /** Seeds behind the recorded one: which ones is decided by the commit, and they need not notice anything. */
-const freshSeeds = 5;
-/** Of those, how many are run without the mutation as well. */
+const freshSeeds = 2;
+/** From the recorded one on, how many are run without the mutation as well. */
 const cleanSeeds = 2;
 
 const recorded = readRecordedSeeds();
@@ -35,7 +35,7 @@ describe('the simulator notices', () => {
       }
       counts.push({ id: mutation.id, caught });
       const clean = await MutatedSimulator.loadClean(mutation);
-      for (let seed = record.seed; seed <= record.seed + cleanSeeds; seed++) {
+      for (let seed = record.seed; seed < record.seed + cleanSeeds; seed++) {
         expect((await clean.run(seed)).violations, `seed ${seed} without the mutation`).toEqual([]);
       }
     });

@@ -14,30 +14,45 @@ export interface Verdict {
   readonly noticed: Violation | undefined;
 }
 
+interface LoadedSimulator {
+  /** What its next run is like. */
+  conditions: Mutation;
+  readonly simulator: Simulator;
+}
+
 export class MutatedSimulator {
+  /** One for all that need no other modules. */
+  private static plain: Promise<LoadedSimulator> | undefined;
   private readonly mutation: Mutation;
   private readonly clean: boolean;
-  private readonly simulator: Simulator;
+  private readonly loaded: LoadedSimulator;
 
   static async load(mutation: Mutation): Promise<MutatedSimulator> {
-    const { leaves = [] } = mutation;
-    return new MutatedSimulator(mutation, false, await loadWith([...conditionsOf(mutation), ...leaves]));
+    const { world = [], leaves = [] } = mutation;
+    return new MutatedSimulator(mutation, false, await MutatedSimulator.loadedWith(mutation, [...world, ...leaves]));
   }
 
   /** The same runs without what is broken. */
   static async loadClean(mutation: Mutation): Promise<MutatedSimulator> {
-    return new MutatedSimulator(mutation, true, await loadWith(conditionsOf(mutation)));
+    return new MutatedSimulator(mutation, true, await MutatedSimulator.loadedWith(mutation, mutation.world ?? []));
   }
 
-  private constructor(mutation: Mutation, clean: boolean, simulator: Simulator) {
+  private static loadedWith(mutation: Mutation, replacements: readonly Replacement[]): Promise<LoadedSimulator> {
+    if (replacements.length > 0) return load(mutation, replacements);
+    MutatedSimulator.plain ??= load(mutation, []);
+    return MutatedSimulator.plain;
+  }
+
+  private constructor(mutation: Mutation, clean: boolean, loaded: LoadedSimulator) {
     this.mutation = mutation;
     this.clean = clean;
-    this.simulator = simulator;
+    this.loaded = loaded;
   }
 
   async run(seed: number): Promise<Verdict> {
     const { nodes, seconds, faults, storage, noticedBy } = this.mutation;
-    const { violations } = await this.simulator.runSimulation({
+    this.loaded.conditions = this.mutation;
+    const { violations } = await this.loaded.simulator.runSimulation({
       seed,
       nodes,
       durationMs: seconds * 1000,
@@ -54,9 +69,10 @@ const faultEveryMinMs = 150;
 const faultEverySpanMs = 400;
 
 /** What a run is like with and without the mutation. */
-function conditionsOf({ world = [], faults, plan }: Mutation): readonly Replacement[] {
-  const drawn = replace<typeof import('../../src/simulator/run-plan.js')>('simulator/run-plan', ({ drawPlan }) => ({
+function planOf(mutation: () => Mutation): Replacement {
+  return replace<typeof import('../../src/simulator/run-plan.js')>('simulator/run-plan', ({ drawPlan }) => ({
     drawPlan: (...given) => {
+      const { faults, plan } = mutation();
       const draws = drawPlan(...given);
       const eventful = {
         ...draws,
@@ -66,7 +82,11 @@ function conditionsOf({ world = [], faults, plan }: Mutation): readonly Replacem
       return plan === undefined ? eventful : plan(eventful);
     },
   }));
-  return [drawn, ...world];
+}
+
+async function load(mutation: Mutation, replacements: readonly Replacement[]): Promise<LoadedSimulator> {
+  const loaded = { conditions: mutation };
+  return Object.assign(loaded, { simulator: await loadWith([planOf(() => loaded.conditions), ...replacements]) });
 }
 
 async function loadWith(replacements: readonly Replacement[]): Promise<Simulator> {

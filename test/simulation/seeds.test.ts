@@ -1,10 +1,10 @@
-// Five hundred short seeds of the simulated ensemble, odd ones with three members and even ones with five. A failing seed
+// Two hundred short seeds of the simulated ensemble, odd ones with three members and even ones with five. A failing seed
 // is the whole reproduction: its message says how to run it again.
 
 import { describe, expect, it } from 'vitest';
 import { describeFailure, runSweep } from '../../src/simulator/seed-sweep.js';
 
-const seeds = 300;
+const seeds = 200;
 const perTest = 50;
 const durationMs = 4_000;
 
