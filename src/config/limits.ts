@@ -121,6 +121,8 @@ export const limits = {
   /** Passwords hashed at the same time, and waiting for it: hashing shares its threads with the disk. */
   passwordHashesAtOnceMax: 2,
   passwordHashesWaitingMax: 1_000,
+  /** bcrypt hashes from etcd that are dearer are not verified: each step takes twice the time, 14 more than a second. */
+  bcryptCostMax: 14,
   /** Copies of the whole state, such as snapshots for etcd, at a time, and how long one may take. */
   stateCopiesMax: 2,
   stateCopyTimeoutMs: 3_600_000,

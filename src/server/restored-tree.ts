@@ -6,6 +6,7 @@ import type { SnapshotVersion } from '../etcd-snapshot/snapshot-content.js';
 import { SnapshotFileError } from '../etcd-snapshot/snapshot-file-error.js';
 import type { SnapshotReader } from '../etcd-snapshot/snapshot-reader.js';
 import { accessRows, alarmRows, leaseRow, recordRow } from '../etcd-snapshot/store-content.js';
+import { isVerifiable } from '../service/password-hashing.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import { type Revision, revisionFirst, type Zxid, zxidZero } from '../shared/ids.js';
 import type { Secret } from '../shared/secret.js';
@@ -35,7 +36,7 @@ export interface FilledTree {
   readonly versions: number;
   readonly leases: number;
   readonly users: number;
-  /** Users whose password etcd has hashed: nobody can log in with it here. */
+  /** Users whose password was hashed in a way that is not verified here: nobody can log in with it. */
   readonly foreignPasswords: number;
   readonly accessEnabled: boolean;
 }
@@ -65,14 +66,10 @@ export async function fillTree(
   while (await compactSlice(store, facts.compactedRevision, limits.compactVersionsMax));
   await writeLeasedKeys(store, leases, new RowFlusher(store, meta));
   const { accessEnabled, compactedRevision } = facts;
-  const foreignPasswords = users.filter(({ passwordHash }) => isBcrypt(passwordHash)).length;
+  const withPassword = users.filter(({ noPassword }) => !noPassword);
+  const foreignPasswords = withPassword.filter(({ passwordHash }) => !isVerifiable(passwordHash, limits)).length;
   const counts = { versions, leases: leases.size, users: users.length, foreignPasswords };
   return { revision, compactedRevision, ...counts, accessEnabled };
-}
-
-/** Its text begins with "$2" and the version. */
-function isBcrypt(hash: Bytes): boolean {
-  return hash[0] === 0x24 && hash[1] === 0x32;
 }
 
 /** As if nothing was ever compacted: what was left behind goes when the tree is compacted, by the tree's own rules. */

@@ -1,17 +1,20 @@
 // Passwords as salted hashes (scrypt), made and compared on the thread pool that the disk uses too: a few at a time, a
-// bounded number waiting. Whether there is a hash to compare with makes no difference in time.
+// bounded number waiting. Whether there is a hash to compare with makes no difference in time. Hashes that came from etcd
+// (bcrypt) are compared too, within the same bounds; none is made.
 
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import { Fifo } from '../shared/fifo.js';
 import { Secret } from '../shared/secret.js';
+import { BcryptThread, bcryptCostOf } from './bcrypt-thread.js';
 
 /** Names and units as in the server's configuration. */
 export interface PasswordLimits {
   readonly passwordBytesMax: number;
   readonly passwordHashesAtOnceMax: number;
   readonly passwordHashesWaitingMax: number;
+  readonly bcryptCostMax: number;
 }
 
 /** How a password was hashed; stands in front of every hash. */
@@ -30,6 +33,7 @@ const schemeScrypt = 1;
 const headBytes = 4;
 const saltBytes = 16;
 const hashBytes = 32;
+const bcryptBytes = 60;
 /** Node's own limit would not do for these parameters; scrypt needs 128 · N · r. */
 const memoryFactor = 256;
 
@@ -38,8 +42,14 @@ const nobody = new Secret(encode(parametersNow, new Uint8Array(saltBytes), new U
 
 type Task = (ended: () => void) => void;
 
+/** Somebody can log in with the password of which this was made. */
+export function isVerifiable(hash: Bytes, limits: Pick<PasswordLimits, 'bcryptCostMax'>): boolean {
+  return isHash(hash) || bcryptTextOf(hash, limits) !== undefined;
+}
+
 export class PasswordHashing {
   private readonly limits: PasswordLimits;
+  private readonly bcrypt = new BcryptThread();
   private readonly waiting = new Fifo<Task>();
   private running = 0;
 
@@ -57,6 +67,11 @@ export class PasswordHashing {
 
   /** `hash` undefined: nobody may log in with any password, which takes as long to find out. */
   verify(password: string, hash: Secret | undefined, done: (error: StoreError | null, matches: boolean) => void): void {
+    const foreign = hash === undefined ? undefined : bcryptTextOf(hash.reveal(), this.limits);
+    if (foreign !== undefined) {
+      this.compareForeign(password, foreign, done);
+      return;
+    }
     const known = hash !== undefined && isHash(hash.reveal()) ? hash.reveal() : undefined;
     const row = known ?? nobody.reveal();
     const salt = row.subarray(headBytes, headBytes + saltBytes);
@@ -70,23 +85,43 @@ export class PasswordHashing {
     });
   }
 
+  private compareForeign(
+    password: string,
+    hash: string,
+    done: (error: StoreError | null, matches: boolean) => void,
+  ): void {
+    const refusal = this.refusalOf(password);
+    if (refusal !== null) {
+      done(refusal, false);
+      return;
+    }
+    this.enqueue((ended) => {
+      this.bcrypt.compare(password, hash, (matches) => {
+        ended();
+        if (matches !== null) done(null, matches);
+        else done(new StoreError('INTERNAL', 'A password could not be compared'), false);
+      });
+    });
+  }
+
+  private refusalOf(password: string): StoreError | null {
+    const { passwordBytesMax, passwordHashesWaitingMax } = this.limits;
+    if (Buffer.byteLength(password) > passwordBytesMax)
+      return new StoreError('TOO_LARGE', `The password is longer than ${passwordBytesMax} bytes (passwordBytesMax)`);
+    if (this.waiting.length < passwordHashesWaitingMax) return null;
+    const text = `${passwordHashesWaitingMax} passwords are waiting already (passwordHashesWaitingMax)`;
+    return new StoreError('OVERLOADED', text);
+  }
+
   private derive(
     password: string,
     { costLog2, blockSize, parallelism }: Parameters,
     salt: Bytes,
     done: (error: StoreError | null, key: Bytes | null) => void,
   ): void {
-    const { passwordBytesMax, passwordHashesWaitingMax } = this.limits;
-    if (Buffer.byteLength(password) > passwordBytesMax) {
-      done(
-        new StoreError('TOO_LARGE', `The password is longer than ${passwordBytesMax} bytes (passwordBytesMax)`),
-        null,
-      );
-      return;
-    }
-    if (this.waiting.length >= passwordHashesWaitingMax) {
-      const text = `${passwordHashesWaitingMax} passwords are waiting already (passwordHashesWaitingMax)`;
-      done(new StoreError('OVERLOADED', text), null);
+    const refusal = this.refusalOf(password);
+    if (refusal !== null) {
+      done(refusal, null);
       return;
     }
     const cost = 2 ** costLog2;
@@ -129,6 +164,14 @@ function encode({ costLog2, blockSize, parallelism }: Parameters, salt: Bytes, h
 
 function isHash(row: Bytes): boolean {
   return row.length === headBytes + saltBytes + hashBytes && row[0] === schemeScrypt;
+}
+
+/** Costs that would keep others waiting for seconds are not taken. */
+function bcryptTextOf(row: Bytes, { bcryptCostMax }: Pick<PasswordLimits, 'bcryptCostMax'>): string | undefined {
+  if (row.length !== bcryptBytes) return undefined;
+  const text = Buffer.from(row).toString('latin1');
+  const cost = bcryptCostOf(text);
+  return cost === undefined || cost > bcryptCostMax ? undefined : text;
 }
 
 function parametersOf(row: Bytes): Parameters {

@@ -4,6 +4,7 @@
 import { statfsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
+import { threadSource } from '../shared/thread-source.js';
 import { isLmdbDamage } from './lmdb-tables.js';
 import type { WriterAnswer, WriterFailure, WriterRequest, WriterSettings } from './lmdb-writer-messages.js';
 
@@ -36,13 +37,6 @@ const ioError = '5';
 const freeBytesMin = 64 * 2 ** 20;
 
 const entryPoint = new URL('./lmdb-tree-worker.js', import.meta.url);
-
-/** What the thread runs. The built package runs its own file; sources, in tests, go through a loader that reads them. */
-function threadSource(): { readonly source: URL | string; readonly eval: boolean } {
-  if (!import.meta.url.endsWith('.ts')) return { source: entryPoint, eval: false };
-  const file = JSON.stringify(entryPoint.href.replace(/js$/, 'ts'));
-  return { source: `import('tsx/esm/api').then((api) => api.tsImport(${file}, ${file}));`, eval: true };
-}
 
 export class LmdbWriterThread {
   private readonly directory: string;
@@ -85,8 +79,8 @@ export class LmdbWriterThread {
 
   private startWorker(): Worker {
     const settings: WriterSettings = { directory: this.directory };
-    const thread = threadSource();
-    const worker = new Worker(thread.source, {
+    const thread = threadSource(entryPoint.href, import.meta.url);
+    const worker = new Worker(thread.eval ? thread.source : new URL(thread.source), {
       eval: thread.eval,
       workerData: settings,
       name: 'zabtree-tree-writer',

@@ -4,8 +4,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { limits } from '../../src/config/limits.js';
 import type { SnapshotVersion } from '../../src/etcd-snapshot/snapshot-content.js';
+import { PasswordHashing } from '../../src/service/password-hashing.js';
 import type { Revision } from '../../src/shared/ids.js';
+import { Secret } from '../../src/shared/secret.js';
 import { etcdctl, hasEtcd, hasEtcdctl, RealEtcd } from '../harness/real-etcd.js';
 import {
   contentOf,
@@ -122,7 +125,7 @@ describe.skipIf(!hasEtcd || !hasEtcdctl)('real etcd', () => {
     expect(server.run('get', 'key 999', '--print-value-only')).toBe('value 4999\n');
   });
 
-  it('saves snapshots whose revisions, leases, users and roles are read here', async () => {
+  it('saves snapshots whose revisions, leases, users and roles are read here, and whose passwords are verified', async () => {
     const server = fresh();
     await server.start();
     for (let index = 0; index < 40; index++) server.run('put', `key ${index % 7}`, 'v'.repeat(index * 300));
@@ -142,6 +145,11 @@ describe.skipIf(!hasEtcd || !hasEtcdctl)('real etcd', () => {
     expect(found.leases).toEqual([{ id: BigInt(`0x${lease}`), ttlSeconds: 4_000, remainingSeconds: 0 }]);
     expect(found.roles).toMatchObject([{ name: 'ops', permissions: [{ type: 'readwrite' }] }]);
     expect(found.users).toMatchObject([{ name: 'alice', roles: ['ops'], noPassword: false }]);
+    const matches = await new Promise((resolve) => {
+      const hash = new Secret(found.users[0]?.passwordHash ?? new Uint8Array(0));
+      new PasswordHashing(limits).verify('secret', hash, (error, same) => resolve(error ?? same));
+    });
+    expect(matches).toBe(true);
     const at42 = found.versions.filter(({ modRevision }) => modRevision === 42);
     expect(at42.map(({ key, record }) => [Buffer.from(key).toString(), record])).toEqual([
       ['key 0', null],

@@ -23,7 +23,7 @@ export async function runRestore(
   note(`it has ${versions} versions of keys, ${leases} leases and ${users} users`);
   if (foreignPasswords > 0) {
     const consequence = accessEnabled ? ', and access control is on: only a client certificate gets anybody in' : '';
-    note(`${foreignPasswords} of them have a password that etcd has hashed: it cannot be verified here${consequence}`);
+    note(`${foreignPasswords} of them have a password that cannot be verified here${consequence}`);
   }
   if (config.members.length > 1) {
     note('restore the other members from the same file, then start all of them: they form a new ensemble');
