@@ -2,7 +2,14 @@
 
 import { parseAddress } from '../shared/address.js';
 import { limits } from './limits.js';
-import { clientListenerServes, clientListenerTls, defaultTiming, logFormats, logLevels } from './node-config.js';
+import {
+  clientListenerServes,
+  clientListenerTls,
+  defaultTiming,
+  jwtSignMethods,
+  logFormats,
+  logLevels,
+} from './node-config.js';
 import { pascalCase } from './pascal-case.js';
 import {
   lengthFrom,
@@ -59,6 +66,10 @@ export const serverFileShape = object(
         ClientCertAuth: truthValue,
         AllowPlain: truthValue,
       },
+    ),
+    JwtTokens: object(
+      { SignMethod: oneOf(jwtSignMethods) },
+      { PublicKeyFile: someText, PrivateKeyFile: someText, TtlMs: positiveInteger },
     ),
     AutoCompaction: object({}, { PeriodMs: positiveInteger, RevisionsKept: positiveInteger }),
     Timing: positiveIntegers(Object.keys(defaultTiming)),

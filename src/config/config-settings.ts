@@ -33,6 +33,9 @@ const textSettings: readonly Setting[] = [
   text(['ClientTls', 'CertFile'], 'client-cert-file', 'certificate (PEM) for clients that come with TLS'),
   text(['ClientTls', 'KeyFile'], 'client-key-file', 'its private key (PEM)'),
   text(['ClientTls', 'TrustedCaFile'], 'client-trusted-ca-file', "authorities (PEM) that clients' certificates need"),
+  text(['JwtTokens', 'SignMethod'], 'jwt-sign-method', "tokens of users are JWT, signed by this method, e.g. 'RS256'"),
+  text(['JwtTokens', 'PublicKeyFile'], 'jwt-public-key-file', 'key (PEM) that verifies them'),
+  text(['JwtTokens', 'PrivateKeyFile'], 'jwt-private-key-file', 'key (PEM, or the secret of HS…) that signs them'),
 ];
 
 /** Every setting that a flag or the environment can give. */
@@ -41,6 +44,7 @@ export const settings: readonly Setting[] = [
   truth(['Bootstrap'], 'bootstrap', 'form a new ensemble with a quorum of its members, without the missing ones'),
   truth(['ClientTls', 'ClientCertAuth'], 'client-cert-auth', 'refuse clients without a certificate'),
   truth(['ClientTls', 'AllowPlain'], 'client-allow-plain', 'serve clients without TLS, too'),
+  number('JwtTokens', 'ttlMs'),
   number('AutoCompaction', 'periodMs'),
   number('AutoCompaction', 'revisionsKept'),
   ...Object.keys(defaultTiming).map((name) => number('Timing', name)),

@@ -114,6 +114,19 @@ describe('loadNodeConfig()', () => {
     expect(refused({ Addr: 'a:1', Serves: 'all' })).toContain('expected one of "clients"|"monitors"');
   });
 
+  it('takes the keys of JWT from file, environment and flags, and prints their paths', () => {
+    const file = fileOf({ ...gometa, JwtTokens: { SignMethod: 'ES256', PublicKeyFile: 'a' } });
+    const environment = { ZABTREE_JWT_TOKENS_TTL_MS: '1000' };
+    const config = loadNodeConfig({ file, environment, flags: { 'jwt-private-key-file': 'b' } });
+    const expected = { SignMethod: 'ES256', PublicKeyFile: 'a', PrivateKeyFile: 'b', TtlMs: 1_000 };
+    expect(effectiveDocument(config)['JwtTokens']).toEqual(expected);
+    expect(loadNodeConfig({ file }).jwtTokens?.ttlMs).toBe(300_000);
+    expect(refusalOf({ ...gometa, JwtTokens: { PublicKeyFile: 'a' } })).toContain('JwtTokens.SignMethod is missing');
+    expect(refusalOf({ ...gometa, JwtTokens: { SignMethod: 'ES256' } })).toContain(
+      'JwtTokens.PrivateKeyFile is missing',
+    );
+  });
+
   it('accepts the host repeated among the peers and gives every member the same membership', () => {
     const repeated = loadNodeConfig({
       file: fileOf({

@@ -12,6 +12,8 @@ import {
   type ClientListenerConfig,
   type ClientTlsConfig,
   defaultHost,
+  defaultJwtTtlMs,
+  type JwtConfig,
   type MemberAddrs,
   type NodeConfig,
   nodeConfigOf,
@@ -123,6 +125,10 @@ function contradictionsOf(file: ServerFile): string[] {
     }
   }
   problems.push(...listenerProblemsOf(file));
+  const { JwtTokens: jwt } = file;
+  if (jwt !== undefined && jwt.PrivateKeyFile === undefined && jwt.PublicKeyFile === undefined) {
+    problems.push('JwtTokens.PrivateKeyFile is missing: expected a key to sign with, or PublicKeyFile to verify with');
+  }
   const { AutoCompaction: auto } = file;
   if (auto?.PeriodMs !== undefined && auto.RevisionsKept !== undefined) {
     problems.push('AutoCompaction.PeriodMs and AutoCompaction.RevisionsKept are both given: expected one of them');
@@ -168,6 +174,7 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
     }),
     clusterKey,
     clientTls: clientTlsOf(file),
+    jwtTokens: jwtTokensOf(file),
     autoCompaction: autoCompactionOf(file),
     timing: camelCased(file.Timing ?? {}) as Partial<TimingConfig>,
     limits: camelCased(file.Limits ?? {}) as Partial<Limits>,
@@ -197,6 +204,16 @@ function furtherListenersOf({ Host, ClientTls: tls }: ServerFile): ClientListene
     tls: Tls ?? asTheFirst,
     serves: Serves ?? 'clients',
   }));
+}
+
+function jwtTokensOf({ JwtTokens: jwt }: ServerFile): JwtConfig | undefined {
+  if (jwt === undefined) return undefined;
+  return {
+    signMethod: jwt.SignMethod,
+    publicKeyFile: jwt.PublicKeyFile,
+    privateKeyFile: jwt.PrivateKeyFile,
+    ttlMs: jwt.TtlMs ?? defaultJwtTtlMs,
+  };
 }
 
 function autoCompactionOf({ AutoCompaction: auto }: ServerFile): AutoCompactionConfig | undefined {

@@ -102,6 +102,21 @@ export type ClientListenerTls = (typeof clientListenerTls)[number];
 export const clientListenerServes = ['clients', 'monitors'] as const;
 export type ClientListenerServes = (typeof clientListenerServes)[number];
 
+export const jwtSignMethods = [
+  ...(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'] as const),
+  ...(['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'] as const),
+] as const;
+
+/** Users' tokens as JWT; paths of PEM files, for HS… of the secret itself, as the private key. */
+export interface JwtConfig {
+  readonly signMethod: (typeof jwtSignMethods)[number];
+  readonly publicKeyFile: string | undefined;
+  readonly privateKeyFile: string | undefined;
+  readonly ttlMs: number;
+}
+
+export const defaultJwtTtlMs = 300_000;
+
 /** History that the leader compacts by itself: what is older, or what has so many newer revisions. */
 export type AutoCompactionConfig =
   | { readonly type: 'period'; readonly periodMs: number }
@@ -125,6 +140,8 @@ export interface NodeConfig {
   readonly clusterKey?: Uint8Array | undefined;
   /** Undefined: clients come without TLS. */
   readonly clientTls?: ClientTlsConfig | undefined;
+  /** Undefined: tokens that only this ensemble can read. */
+  readonly jwtTokens?: JwtConfig | undefined;
   /** Undefined: history is compacted when a client asks for it. */
   readonly autoCompaction?: AutoCompactionConfig | undefined;
   readonly timing: TimingConfig;
@@ -171,6 +188,7 @@ export function nodeConfigOf(given: {
   readonly bootstrap?: boolean;
   readonly clusterKey?: Uint8Array | undefined;
   readonly clientTls?: ClientTlsConfig | undefined;
+  readonly jwtTokens?: JwtConfig | undefined;
   readonly autoCompaction?: AutoCompactionConfig | undefined;
   readonly timing?: Partial<TimingConfig>;
   readonly limits?: Partial<Limits>;
@@ -201,6 +219,7 @@ export function nodeConfigOf(given: {
     bootstrap: given.bootstrap ?? false,
     ...(given.clusterKey === undefined ? {} : { clusterKey: given.clusterKey }),
     ...(given.clientTls === undefined ? {} : { clientTls: given.clientTls }),
+    ...(given.jwtTokens === undefined ? {} : { jwtTokens: given.jwtTokens }),
     ...(given.autoCompaction === undefined ? {} : { autoCompaction: given.autoCompaction }),
     timing: { ...defaultTiming, ...given.timing },
     limits: { ...limits, ...given.limits },

@@ -32,6 +32,7 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
     DataDir: config.dataDir,
     ...(config.clusterKey === undefined ? {} : { ClusterKey: redacted }),
     ...(config.clientTls === undefined ? {} : { ClientTls: pascalCased(config.clientTls) }),
+    ...(config.jwtTokens === undefined ? {} : { JwtTokens: pascalCased(config.jwtTokens) }),
     ...(config.autoCompaction === undefined ? {} : { AutoCompaction: autoCompactionSection(config.autoCompaction) }),
     Bootstrap: config.bootstrap,
     Timing: pascalCased(config.timing),

@@ -13,7 +13,9 @@ import { membershipHash, type NodeConfig } from '../config/node-config.js';
 import { Ensemble } from '../ensemble/ensemble.js';
 import type { NodeStorage } from '../ensemble/ports.js';
 import type { Log } from '../observability/log.js';
+import type { JwtTokens } from '../service/jwt-tokens.js';
 import { createStoreService } from '../service/service.js';
+import type { ScrubSummary } from '../service/store-service.js';
 import { assert } from '../shared/assert.js';
 import { DamageError } from '../shared/damage-error.js';
 import { DurationHistogram } from '../shared/duration-histogram.js';
@@ -77,6 +79,7 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
   const walSyncs = new DurationHistogram();
   const flushes = new DurationHistogram();
   const flushed = (elapsedMs: number): void => flushes.record(elapsedMs);
+  const jwtTokens = await openJwtTokens(config);
   const claim = await claimDirectory(config.dataDir, nodeRuntime);
   let opened: FileNodeStorage | undefined;
   const ports = portsOf(config, log, () => {
@@ -125,7 +128,8 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
     bytesPerSecondMax: limits.scrubBytesPerSecondMax,
     log,
   });
-  const service = createStoreService(running, { scheduler, limits, lastScrub: () => scrubber.lastRound });
+  const lastScrub = (): ScrubSummary | null => scrubber.lastRound;
+  const service = createStoreService(running, { scheduler, limits, lastScrub, jwtTokens });
   const actors = new CallActors(service.access);
   const headers = new ResponseHeaders(service);
   const etcd = {
@@ -229,6 +233,13 @@ function portsOf(
       await client.close();
     },
   };
+}
+
+/** Loaded for those who want it. */
+async function openJwtTokens({ jwtTokens, limits }: NodeConfig): Promise<JwtTokens | undefined> {
+  if (jwtTokens === undefined) return undefined;
+  const { JwtTokens } = await import('../service/jwt-tokens.js');
+  return new JwtTokens(jwtTokens, limits);
 }
 
 function startEnsemble(ensemble: Ensemble): Promise<void> {

@@ -11,6 +11,7 @@ import type { AccessView } from '../tree/access/access-state.js';
 import type { Actor, CommandResult, RequestIdentity } from '../tree/command.js';
 import { type AccessCheckLimits, checkAccessChange } from './access-checks.js';
 import { AccessTokens, type TokenLimits } from './access-tokens.js';
+import type { JwtClaims, JwtTokens } from './jwt-tokens.js';
 import { PasswordHashing, type PasswordLimits } from './password-hashing.js';
 import { checkIdentity } from './request-checks.js';
 
@@ -80,6 +81,8 @@ export interface AccessServiceOptions {
   readonly deadline: (timeoutMs: number) => number;
   /** Unix time. */
   readonly wallClockMs: () => number;
+  /** In the place of tokens of our own. */
+  readonly jwtTokens?: JwtTokens | undefined;
 }
 
 /** Whoever has not said who it is. */
@@ -93,13 +96,15 @@ export class NodeAccessService implements AccessService {
   private readonly limits: AccessServiceLimits;
   private readonly deadline: (timeoutMs: number) => number;
   private readonly tokens: AccessTokens;
+  private readonly jwtTokens: JwtTokens | undefined;
   private readonly passwords: PasswordHashing;
 
-  constructor(node: EnsembleNode, { limits, deadline, wallClockMs }: AccessServiceOptions) {
+  constructor(node: EnsembleNode, { limits, deadline, wallClockMs, jwtTokens }: AccessServiceOptions) {
     this.node = node;
     this.limits = limits;
     this.deadline = deadline;
     this.tokens = new AccessTokens(limits, wallClockMs);
+    this.jwtTokens = jwtTokens;
     this.passwords = new PasswordHashing(limits);
   }
 
@@ -111,6 +116,7 @@ export class NodeAccessService implements AccessService {
 
   actorOfToken(token: string): Actor {
     if (!this.enabled) return anonymous;
+    if (this.jwtTokens !== undefined) return this.actorOfJwt(this.jwtTokens.verify(token));
     const claims = this.tokens.verify(token, this.view.settings.tokenSecret);
     if (claims === undefined) throw invalidToken();
     return this.actorOfLogin(claims);
@@ -129,15 +135,32 @@ export class NodeAccessService implements AccessService {
     return this.actorOfUser(login.user);
   }
 
+  /** As etcd, by the revision of the token: any change of access control since then ends what it permits. */
+  private actorOfJwt(claims: JwtClaims | undefined): Actor {
+    if (claims === undefined) throw invalidToken();
+    const { user, revision } = claims;
+    const known = this.view.user(user);
+    // Who was deleted, or has another password since then, does not administer either.
+    if (known === undefined || revision < known.credentialRevision) throw invalidToken();
+    return { user, accessRevision: revision };
+  }
+
   canJudge(token: string): boolean {
+    const { jwtTokens } = this;
+    if (jwtTokens !== undefined) {
+      const revision = jwtTokens.isKept(token) ? undefined : jwtTokens.peek(token)?.revision;
+      return revision === undefined || revision <= this.view.settings.revision;
+    }
     if (this.tokens.isKept(token)) return true;
     const claims = this.tokens.peek(token);
     return claims === undefined || claims.zxid <= this.node.tree.appliedZxid;
   }
 
   whenJudgeable(token: string, timeoutMs: number, done: (error: StoreError | null) => void): void {
-    const claims = this.tokens.peek(token);
-    if (claims === undefined) done(null);
+    const claims = this.jwtTokens === undefined ? this.tokens.peek(token) : undefined;
+    // A JWT says of what revision it is, not where in the log that is.
+    if (this.jwtTokens !== undefined) this.node.readBarrier(this.deadline(timeoutMs), done);
+    else if (claims === undefined) done(null);
     else this.node.waitApplied(claims.zxid, this.deadline(timeoutMs), done);
   }
 
@@ -155,8 +178,21 @@ export class NodeAccessService implements AccessService {
       const { settings } = this.view;
       if (error !== null || login === null) done(error, null);
       else if (!settings.enabled) done(notEnabled(), null);
+      else if (this.jwtTokens !== undefined) this.issueJwt(this.jwtTokens, login, done);
       else done(null, this.tokens.issue({ ...login, zxid: this.node.tree.appliedZxid }, settings.tokenSecret));
     });
+  }
+
+  private issueJwt(tokens: JwtTokens, { user }: Login, done: Answer<string>): void {
+    let token: string;
+    try {
+      token = tokens.issue({ user, revision: this.view.settings.revision });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      done(error, null);
+      return;
+    }
+    done(null, token);
   }
 
   // ---- changing ----

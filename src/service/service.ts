@@ -14,6 +14,7 @@ import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tre
 import type { KeySelection, RangeSelection } from '../tree/transaction.js';
 import { type AccessService, type AccessServiceLimits, anonymous, NodeAccessService } from './access-service.js';
 import { CompactedError } from './compacted-error.js';
+import type { JwtTokens } from './jwt-tokens.js';
 import { leaseListRefusal, readRefusal } from './read-permission.js';
 import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
 import { SelectionDesk, type SelectionDeskLimits, type SelectionScheduler } from './selection-desk.js';
@@ -55,6 +56,8 @@ export interface ServiceOptions {
   readonly lastScrub?: () => ScrubSummary | null;
   /** Unix time; by default this machine's. */
   readonly wallClockMs?: () => number;
+  /** In the place of the tokens that are the default. */
+  readonly jwtTokens?: JwtTokens | undefined;
 }
 
 export function createStoreService(node: EnsembleNode, options: ServiceOptions): StoreService {
@@ -86,6 +89,7 @@ class NodeStoreService implements StoreService {
       limits: options.limits,
       deadline: (timeoutMs) => this.deadline(timeoutMs),
       wallClockMs: options.wallClockMs ?? Date.now,
+      jwtTokens: options.jwtTokens,
     });
     this.turns = new FairWatchTurns(options.scheduler, watchTurnMs);
     this.selections = new SelectionDesk(node.tree, options.scheduler, options.limits);

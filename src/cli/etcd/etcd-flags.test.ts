@@ -134,6 +134,19 @@ describe("etcd's flags", () => {
     if (mode === 'periodic') expect(configOf(words.slice(2)).autoCompaction).toEqual(expected);
   });
 
+  it('name the keys of JWT', () => {
+    const words = ['--auth-token', 'jwt,pub-key=app.pub,priv-key=app.key,sign-method=RS512,ttl=10m,extra=1'];
+    expect(configOf(words).jwtTokens).toEqual({
+      signMethod: 'RS512',
+      publicKeyFile: 'app.pub',
+      privateKeyFile: 'app.key',
+      ttlMs: 600_000,
+    });
+    expect(warningsOf(words)).toEqual(['--auth-token has an unknown option of JWT: extra']);
+    expect(configOf(['--auth-token=jwt,pub-key=a,sign-method=ES256']).jwtTokens?.ttlMs).toBe(300_000);
+    expect(configOf([]).jwtTokens).toBeUndefined();
+  });
+
   it.each(['1', '4194304', '104857600'])('--max-request-bytes %s leaves limits that fit each other', (bytes) => {
     expect(configOf(['--max-request-bytes', bytes]).limits.valueBytesMax).toBe(Number(bytes));
   });
@@ -171,7 +184,14 @@ describe("etcd's flags", () => {
     ['1 --initial-cluster has a URL of this member that is missing', ['--name=a', `--initial-cluster=${three}`]],
     ['1 --election-timeout[400ms] should be at least as 5 times', ['--election-timeout=400']],
     ['1 --election-timeout[60000ms] is too long', ['--election-timeout=60000']],
-    ['1 --auth-token "jwt" is not supported', ['--auth-token=jwt']],
+    ['1 auth: invalid auth signature method', ['--auth-token=jwt']],
+    ['1 auth: invalid auth signature method', ['--auth-token=jwt,pub-key=a,sign-method=RS1']],
+    ['1 auth: missing key data', ['--auth-token=jwt,sign-method=RS256']],
+    ['1 auth: invalid auth options', ['--auth-token=jwt,sign-method']],
+    ['1 auth: invalid auth options', ['--auth-token=jwt,pub-key=a,pub-key=b,sign-method=RS256']],
+    ['1 auth: invalid auth options', ['--auth-token=oauth']],
+    ['1 auth: invalid auth options', ['--auth-token=simple,ttl=1m']],
+    ['1 auth: invalid duration "5" of ttl', ['--auth-token=jwt,priv-key=a,sign-method=HS256,ttl=5']],
     ['1 unknown auto-compaction-mode "never"', ['--auto-compaction-mode=never']],
     ['1 error parsing CompactionRetention: invalid duration "1d"', ['--auto-compaction-retention=1d']],
     ['1 error parsing CompactionRetention', ['--auto-compaction-retention=-1h']],

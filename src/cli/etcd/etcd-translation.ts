@@ -3,7 +3,7 @@
 
 import type { ConfigDocument } from '../../config/config-settings.js';
 import { limits } from '../../config/limits.js';
-import type { ClientListenerConfig } from '../../config/node-config.js';
+import { type ClientListenerConfig, jwtSignMethods } from '../../config/node-config.js';
 import { parseAddress } from '../../shared/address.js';
 import { assert } from '../../shared/assert.js';
 import { EtcdUsageError, isTrue } from './etcd-arguments.js';
@@ -71,13 +71,13 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
   };
   const tls = tlsOf(given, clients.secure);
   if (tls !== undefined) document['ClientTls'] = { ...tls, AllowPlain: clients.first.tls !== 'required' };
+  const jwt = jwtTokensOf(given, warnings);
+  if (jwt !== undefined) document['JwtTokens'] = jwt;
   const compaction = autoCompactionOf(given);
   if (compaction !== undefined) document['AutoCompaction'] = compaction;
   const state = given.text('initial-cluster-state');
   if (state !== 'new' && state !== 'existing')
     throw wrong(`invalid value "${state}" for flag -initial-cluster-state: invalid value`, 2);
-  if (given.text('auth-token') !== 'simple')
-    throw wrong(`--auth-token "${given.text('auth-token')}" is not supported: expected "simple"`);
   return { document, warnings };
 }
 
@@ -276,6 +276,40 @@ function requestLimits(bytes: number): ConfigDocument {
     ClientArrivalBytesTotalMax: Math.max(limits.clientArrivalBytesTotalMax, frame + envelopeBytes),
     LogSegmentBytes: Math.max(limits.logSegmentBytes, record),
   };
+}
+
+const jwtOptions: Readonly<Record<string, string>> = {
+  'sign-method': 'SignMethod',
+  'pub-key': 'PublicKeyFile',
+  'priv-key': 'PrivateKeyFile',
+  ttl: 'TtlMs',
+};
+
+/** Undefined: tokens are not to be JWT. */
+function jwtTokensOf(given: Given, warnings: string[]): ConfigDocument | undefined {
+  const [type, ...options] = given.text('auth-token').split(',');
+  if (type === 'simple' && options.length === 0) return undefined;
+  const document: ConfigDocument = {};
+  for (const option of options) {
+    const [, name = '', value = ''] = /^([^=]*)=([^=]*)$/.exec(option) ?? [];
+    const key = Object.hasOwn(jwtOptions, name) ? jwtOptions[name] : undefined;
+    if (type !== 'jwt' || name === '' || (key !== undefined && key in document)) throw wrong(invalidAuth);
+    if (key === undefined) warnings.push(`--auth-token has an unknown option of JWT: ${name}`);
+    else if (value !== '') document[key] = key === 'TtlMs' ? ttlMsOf(value) : value;
+  }
+  if (type !== 'jwt') throw wrong(invalidAuth);
+  const { SignMethod: method, PublicKeyFile: publicKey, PrivateKeyFile: privateKey } = document;
+  if (!jwtSignMethods.some((known) => known === method)) throw wrong('auth: invalid auth signature method');
+  if (publicKey === undefined && privateKey === undefined) throw wrong('auth: missing key data');
+  return document;
+}
+
+const invalidAuth = 'auth: invalid auth options';
+
+function ttlMsOf(value: string): number {
+  const milliseconds = parseGoDuration(value);
+  if (milliseconds === undefined || milliseconds <= 0) throw wrong(`auth: invalid duration "${value}" of ttl`);
+  return Math.ceil(milliseconds);
 }
 
 /** Undefined: none is wanted. */
