@@ -38,9 +38,12 @@ export function packVersion(buffer: GrowingBuffer, version: VersionWrite): void 
 
 /** Bytes that packVersion takes at most. */
 export function packedBytesMax(version: VersionWrite): number {
-  const { key, record } = version;
-  const recordBytes = record === null ? 0 : record.value.length + fieldBytesMax;
-  return key.length + 2 * revisionBytes + versionHeaderBytes + recordBytes;
+  const { byteLength = byteLengthOf(version) } = version;
+  return byteLength + 2 * revisionBytes + versionHeaderBytes + fieldBytesMax;
+}
+
+function byteLengthOf({ key, record }: VersionWrite): number {
+  return key.length + (record === null ? 0 : record.value.length);
 }
 
 export class PackedVersions {

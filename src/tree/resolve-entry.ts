@@ -132,7 +132,8 @@ class PutVersion implements VersionWrite, KeyRecord {
 
 /** Bytes of a version's key and value. */
 export function byteLengthOf(version: VersionWrite): number {
-  if (version instanceof PutVersion) return version.byteLength;
+  const { byteLength } = version;
+  if (byteLength !== undefined) return byteLength;
   const { key, record } = version;
   return key.length + (record === null ? 0 : record.value.length);
 }

@@ -35,6 +35,8 @@ export interface VersionWrite {
   readonly key: Bytes;
   readonly modRevision: Revision;
   readonly record: KeyRecord | null;
+  /** Of key and value, from versions that know it without making views of them. */
+  readonly byteLength?: number;
 }
 
 /** What became of one request of a client. */
