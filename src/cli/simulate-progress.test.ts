@@ -18,17 +18,22 @@ function progress(isTTY: boolean): { told: string[]; at: (nowMs: number) => void
   };
 }
 
-it('tells a line every ten seconds where there is no terminal', () => {
+it('tells a line after a second and then every ten where there is no terminal', () => {
   const { told, at, progress: line } = progress(false);
+  at(999);
   line.ran(60_000, false);
-  at(9_999);
+  expect(told.splice(0)).toEqual([]);
+  at(1_000);
   line.ran(60_000, true);
-  expect(told).toEqual([]);
-  at(10_000);
+  expect(told.splice(0)).toEqual(['2/9 runs, 1 failed, 0.03 simulated hours, 120 an hour of CPU\n']);
+  at(10_999);
+  line.ran(60_000, false);
+  expect(told.splice(0)).toEqual([]);
+  at(11_000);
   line.ran(60_000, false);
   line.ran(60_000, false);
   line.clear();
-  expect(told).toEqual(['3/9 runs, 1 failed, 0.05 simulated hours, 18 an hour of CPU\n']);
+  expect(told).toEqual(['4/9 runs, 1 failed, 0.07 simulated hours, 22 an hour of CPU\n']);
 });
 
 it('redraws one line of a terminal, and takes it away', () => {

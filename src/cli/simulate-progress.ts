@@ -1,6 +1,8 @@
-// How far `zabtree simulate` is, on standard error: one line that is redrawn on a terminal, a line now and then elsewhere.
+// How far `zabtree simulate` is, on standard error: one line that is redrawn on a terminal; elsewhere a line soon,
+// so that it shows that runs come to an end, and then one now and then.
 
 const redrawMs = 200;
+const firstLineMs = 1_000;
 const lineMs = 10_000;
 const clearLine = '\r\u001b[K';
 
@@ -15,7 +17,8 @@ export class SimulateProgress {
   /** Any clock that only goes forward, and the CPU time of all threads, both from some moment on. */
   private readonly nowMs: () => number;
   private readonly cpuSeconds: () => number;
-  private told: number;
+  /** Nothing is told before. */
+  private dueMs: number;
   private drawn = false;
   private done = 0;
   private failed = 0;
@@ -31,7 +34,7 @@ export class SimulateProgress {
     this.runs = parts.runs;
     this.nowMs = parts.nowMs;
     this.cpuSeconds = parts.cpuSeconds;
-    this.told = parts.nowMs();
+    this.dueMs = parts.nowMs() + (parts.stream.isTTY === true ? redrawMs : firstLineMs);
   }
 
   ran(virtualMs: number, failed: boolean): void {
@@ -39,8 +42,8 @@ export class SimulateProgress {
     this.virtualMs += virtualMs;
     if (failed) this.failed += 1;
     const nowMs = this.nowMs();
-    if (nowMs - this.told < (this.stream.isTTY === true ? redrawMs : lineMs)) return;
-    this.told = nowMs;
+    if (nowMs < this.dueMs) return;
+    this.dueMs = nowMs + (this.stream.isTTY === true ? redrawMs : lineMs);
     this.tell();
   }
 
