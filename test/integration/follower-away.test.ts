@@ -17,7 +17,7 @@ const shortLog = {
   },
 };
 
-test('a follower killed and restarted under load catches up from the log', async () => {
+test('a follower catches up under load: killed, from the log; without its disk, from nothing', async () => {
   await withEnsemble({}, async (test) => {
     const leader = await test.start();
     const follower = test.node(test.followersOf(leader)[0] ?? 0);
@@ -28,11 +28,18 @@ test('a follower killed and restarted under load catches up from the log', async
     const marks = test.logMarks();
     await follower.start();
     expect(await test.leader()).toBe(leader);
+    expect(test.syncsSince(marks)).toEqual(['diff']);
+    await test.progress(load, 100);
+
+    await follower.kill();
+    rmSync(follower.dataDirectory, { recursive: true });
+    await test.progress(load, 200);
+    await follower.start();
+    await test.leader();
     await test.progress(load, 100);
     await load.stop();
     expect(load.failures).toEqual([]);
     await test.verify([load]);
-    expect(test.syncsSince(marks)).toEqual(['diff']);
   });
 });
 
@@ -52,24 +59,6 @@ test('a follower away past the log gets a snapshot while writes go on', async ()
     expect(load.failures).toEqual([]);
     await test.verify([load]);
     expect(test.syncsSince(marks)).toContain('snapshot');
-  });
-});
-
-test('a follower that lost its disk comes back blank and gets everything', async () => {
-  await withEnsemble({}, async (test) => {
-    const leader = await test.start();
-    const follower = test.node(test.followersOf(leader)[0] ?? 0);
-    const load = test.load();
-    await test.progress(load, 300);
-    await follower.kill();
-    rmSync(follower.dataDirectory, { recursive: true });
-    await test.progress(load, 200);
-    await follower.start();
-    await test.leader();
-    await test.progress(load, 100);
-    await load.stop();
-    expect(load.failures).toEqual([]);
-    await test.verify([load]);
   });
 });
 
