@@ -208,3 +208,21 @@ it('a client that still sends when its answer is complete is told to stop, witho
   expect(bench.requests.map(({ events }) => events.at(-1))).toEqual(['closed', 'closed']);
   bench.connection.destroy();
 });
+
+it('small answers beside one of 8 MiB do not wait for it', async () => {
+  const bytes = 8 * 2 ** 20;
+  const bench = new Http2Bench({
+    begun: (request) => answering(request.stream.id === 1 ? bytes : 2_000).begun?.(request),
+  });
+  const others = Array.from({ length: 50 }, (_, index) => 3 + 2 * index);
+  bench.begin(settings([initialWindowSize, 2 ** 24]), grow(0, 2 ** 24));
+  bench.send(Buffer.concat([1, ...others].map((stream) => open(stream, endStream))));
+  await until('the large one is over', () => bench.isOver(1));
+  expect(bench.data(1).length).toBe(bytes);
+  const last = bench.frames.findLastIndex(({ stream, type }) => stream !== 1 && type === frameTypes.data);
+  const before = bench.frames.slice(0, last).filter(({ stream, type }) => stream === 1 && type === frameTypes.data);
+  // All of them went within the first turns, each of which is a frame of the large one.
+  expect(before.length).toBeLessThan(20);
+  for (const stream of others) expect(bench.data(stream).length).toBe(2_000);
+  bench.connection.destroy();
+});
