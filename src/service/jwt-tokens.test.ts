@@ -124,7 +124,7 @@ describe('access control with JWT', () => {
     const service = createStoreService(node, { scheduler: node.scheduler, limits, jwtTokens: tokensOf() });
     const { access } = service;
     const change = (request: AccessRequest, actor = anonymous): Promise<CommandResult> =>
-      new Promise((resolve) => access.change(request, actor, 0, resolve));
+      new Promise((resolve) => access.change(request, { actor, timeoutMs: 0 }, resolve));
     const logIn = (password: string): Promise<string> =>
       new Promise((resolve) =>
         access.authenticate('root', password, 0, (error, token) => resolve(error?.code ?? token ?? '')),
