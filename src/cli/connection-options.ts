@@ -1,18 +1,22 @@
 // The options that every command with a connection has, and the client that they make.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ClientTransport } from '../client/client-transport.js';
 import type { Credentials } from '../client/native-connection.js';
 import type { ZabtreeClient } from '../client/zabtree-client.js';
 import { ConfigError } from '../config/config-error.js';
+import type { ClientConfig, PeerTls } from '../config/load-client-config.js';
 import { parseAddress } from '../shared/address.js';
+import { errorText } from './exit-codes.js';
 import { note } from './output.js';
+import { type TlsFlags, tlsOf, tlsOptions } from './tls-options.js';
 
 export const defaultPeer = '127.0.0.1:5003';
 const timeoutMsDefault = 5_000;
 /** One-shot commands give every peer this many chances before they say that nobody is there. */
 const unreachableRoundsMax = 2;
 
-export interface ConnectionFlags {
+export interface ConnectionFlags extends TlsFlags {
   readonly user?: string;
   readonly config?: string;
   readonly peer?: readonly string[];
@@ -24,7 +28,7 @@ export interface OutputFlags {
 }
 
 export function connectionOptions(command: Command): Command {
-  return command
+  return tlsOptions(command)
     .addOption(new Option('--config <file>', "a client's (or a server's) configuration file").conflicts('peer'))
     .option('--peer <address>', `HOST:PORT of a member, repeatable (default: ${defaultPeer})`, appendPeer)
     .addOption(new Option('--user <name:password>', 'who you are, where access control is on').env('ZABTREE_USER'))
@@ -95,20 +99,45 @@ export function appendPeer(text: string, peers: readonly string[] = []): readonl
   return peers.includes(text) ? peers : [...peers, text];
 }
 
-/** Peers in the order in which they are tried. Throws ConfigError. */
-export async function peersOf(flags: Pick<ConnectionFlags, 'config' | 'peer'>): Promise<readonly string[]> {
-  if (flags.peer !== undefined) return flags.peer;
+/** Whom to talk to, and how. */
+export interface Target {
+  /** In the order in which they are tried. */
+  readonly peers: readonly string[];
+  readonly transport: ClientTransport;
+  readonly credentials?: Credentials;
+}
+
+/** Throws ConfigError. */
+export async function targetOf(flags: Omit<ConnectionFlags, 'timeout'>): Promise<Target> {
+  const { peers, tls } = await configOf(flags);
+  return { peers, transport: await transportOf(flags, tls), ...credentialsOf(flags) };
+}
+
+/** `configured`: what the configuration says that names the peers. Throws ConfigError. */
+export async function transportOf(flags: TlsFlags, configured: PeerTls | undefined): Promise<ClientTransport> {
+  const tls = tlsOf(flags, configured);
+  if (tls === undefined) return (await import('../client/tcp-transport.js')).tcpTransport;
+  const { tlsTransport } = await import('../client/tls-transport.js');
+  try {
+    return tlsTransport(tls);
+  } catch (error) {
+    throw new ConfigError(`Cannot speak TLS: a file is of no use: ${errorText(error)}`, { cause: error });
+  }
+}
+
+async function configOf(flags: Pick<ConnectionFlags, 'config' | 'peer'>): Promise<ClientConfig> {
+  if (flags.peer !== undefined) return { peers: flags.peer, tls: undefined };
   const file = flags.config ?? process.env['ZABTREE_CLIENT_CONFIG'];
   if (file !== undefined && file !== '') {
-    const { loadClientPeers } = await import('../config/load-client-config.js');
-    return loadClientPeers(file);
+    const { loadClientConfig } = await import('../config/load-client-config.js');
+    return loadClientConfig(file);
   }
   const peers = (process.env['ZABTREE_PEERS'] ?? '').split(',').filter((peer) => peer !== '');
   for (const peer of peers) {
     const problem = parseAddress(peer);
     if (typeof problem === 'string') throw new ConfigError(`Cannot use ZABTREE_PEERS: ${problem}`);
   }
-  return peers.length > 0 ? peers : [defaultPeer];
+  return { peers: peers.length > 0 ? peers : [defaultPeer], tls: undefined };
 }
 
 /** Runs `work` with a client and closes it. `patient`: waits for a peer until the deadline, however many fail. */
@@ -117,10 +146,7 @@ export async function withClient<T>(
   work: (client: ZabtreeClient) => Promise<T>,
   options: { readonly patient?: boolean } = {},
 ): Promise<T> {
-  const client = await openClient(await peersOf(flags), flags.timeout, {
-    ...options,
-    ...credentialsOf(flags),
-  });
+  const client = await openClient(await targetOf(flags), flags.timeout, options);
   try {
     return await work(client);
   } finally {
@@ -129,20 +155,15 @@ export async function withClient<T>(
 }
 
 export async function openClient(
-  peers: readonly string[],
+  target: Target,
   timeoutMs: number,
-  options: { readonly patient?: boolean; readonly quiet?: boolean; readonly credentials?: Credentials } = {},
+  options: { readonly patient?: boolean; readonly quiet?: boolean } = {},
 ): Promise<ZabtreeClient> {
-  const [{ ZabtreeClient }, { tcpTransport }] = await Promise.all([
-    import('../client/zabtree-client.js'),
-    import('../client/tcp-transport.js'),
-  ]);
+  const { ZabtreeClient } = await import('../client/zabtree-client.js');
   return new ZabtreeClient({
-    peers,
-    transport: tcpTransport,
+    ...target,
     timeoutMs,
     ...(options.patient === true ? {} : { unreachableRoundsMax }),
-    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
     onConnection: (event) => {
       if (options.quiet !== true && event.type === 'lost')
         note(`lost the connection to ${event.peer}: ${event.reason}`);

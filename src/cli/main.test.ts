@@ -147,7 +147,12 @@ describe('the interactive client', () => {
   const client = new ZabtreeClient({ peers: ['127.0.0.1:1'], transport: tcpTransport });
   const options = { complete: () => [], onInterrupt: () => undefined };
   const reader = new LineReader({ input: new PassThrough(), output: new PassThrough(), ...options });
-  const commands = new ReplCommands({ client, peers: ['127.0.0.1:1'], reader, timeoutMs: 1_000 });
+  const commands = new ReplCommands({
+    client,
+    target: { peers: ['127.0.0.1:1'], transport: tcpTransport },
+    reader,
+    timeoutMs: 1_000,
+  });
 
   it.each(commands.names)('lists %s in its help, completes it, and has it in the reference', (name) => {
     expect(commands.helpText).toMatch(new RegExp(`^(.*, )?${name}\\b`, 'm'));

@@ -3,7 +3,7 @@
 
 import type { StatusResult } from '../client/zabtree-client.js';
 import type { NativeMember } from '../wire/native-messages.js';
-import { openClient } from './connection-options.js';
+import { openClient, type Target } from './connection-options.js';
 
 /** As `status -o json` prints it; null where it cannot be known. */
 export interface MemberStatus {
@@ -23,7 +23,11 @@ export interface EnsembleStatus {
   readonly answered: number;
 }
 
-export async function askMembers(peers: readonly string[], timeoutMs: number): Promise<EnsembleStatus> {
+/** Nobody has to log in for this. */
+export async function askMembers(
+  { peers, transport }: Omit<Target, 'credentials'>,
+  timeoutMs: number,
+): Promise<EnsembleStatus> {
   const answers = new Map<number, StatusResult>();
   const failures = new Map<string, string>();
   const asked = new Set<string>();
@@ -32,7 +36,7 @@ export async function askMembers(peers: readonly string[], timeoutMs: number): P
     await Promise.all(
       round.map(async (peer) => {
         try {
-          const status = await askOne(peer, timeoutMs);
+          const status = await askOne({ peers: [peer], transport }, timeoutMs);
           answers.set(status.id, status);
         } catch (error) {
           failures.set(peer, error instanceof Error ? error.message : String(error));
@@ -43,8 +47,8 @@ export async function askMembers(peers: readonly string[], timeoutMs: number): P
   return { members: membersOf(answers, peers), failures, answered: answers.size };
 }
 
-async function askOne(peer: string, timeoutMs: number): Promise<StatusResult> {
-  const client = await openClient([peer], timeoutMs, { quiet: true });
+async function askOne(target: Target, timeoutMs: number): Promise<StatusResult> {
+  const client = await openClient(target, timeoutMs, { quiet: true });
   try {
     return await client.status();
   } finally {

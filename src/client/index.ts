@@ -1,5 +1,5 @@
-// What the published client library offers, fit for browsers too. Node programs take the TCP transport from
-// tcp-transport.js beside it.
+// What the published client library offers, fit for browsers too. Node programs take a transport
+// from tcp-transport.js or tls-transport.js beside it.
 
 export { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
 export type { AccessStatusResult, KeyPermission } from './access-requests.js';

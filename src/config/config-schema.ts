@@ -82,4 +82,7 @@ export const serverFileShape = object(
 
 export type ServerFile = ShapeType<typeof serverFileShape>;
 
-export const clientFileShape = object({ Peer: list(object({ RequestAddr: address }, {}), 'lists no peer') }, {});
+export const clientFileShape = object(
+  { Peer: list(object({ RequestAddr: address }, {}), 'lists no peer') },
+  { Tls: object({}, { CaFile: someText, CertFile: someText, KeyFile: someText }) },
+);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError } from './config-error.js';
-import { loadClientPeers } from './load-client-config.js';
+import { loadClientConfig } from './load-client-config.js';
 import { loadNodeConfig } from './load-node-config.js';
 import { membershipHash, serverIdOf } from './node-config.js';
 import { effectiveDocument } from './print-config.js';
@@ -311,10 +311,27 @@ describe('loadNodeConfig()', () => {
   });
 });
 
-describe('loadClientPeers()', () => {
+describe('loadClientConfig()', () => {
   it("reads gometa's client file, and a server's own", () => {
-    expect(loadClientPeers(fileOf({ Peer: [{ RequestAddr: 'a:1' }, { RequestAddr: 'b:1' }] }))).toEqual(['a:1', 'b:1']);
-    expect(loadClientPeers(fileOf(gometa))).toEqual(['localhost:5003']);
+    expect(loadClientConfig(fileOf({ Peer: [{ RequestAddr: 'a:1' }, { RequestAddr: 'b:1' }] }))).toEqual({
+      peers: ['a:1', 'b:1'],
+      tls: undefined,
+    });
+    expect(loadClientConfig(fileOf(gometa)).peers).toEqual(['localhost:5003']);
+  });
+
+  it('finds that TLS has to be spoken, in either file', () => {
+    const files = { CertFile: 'a.pem', KeyFile: 'a.key' };
+    const server = { ...gometa, ClientTls: { ...files, TrustedCaFile: 'clients.pem' } };
+    const nothing = { caFile: undefined, certFile: undefined, keyFile: undefined, ownCertFile: undefined };
+    expect(loadClientConfig(fileOf(server)).tls).toEqual({ ...nothing, ownCertFile: 'a.pem' });
+    expect(loadClientConfig(fileOf({ ...gometa, ClientTls: { ...files, AllowPlain: true } })).tls).toBeUndefined();
+    const client = { Peer: [{ RequestAddr: 'a:1' }] };
+    expect(loadClientConfig(fileOf({ ...client, Tls: {} })).tls).toEqual(nothing);
+    expect(loadClientConfig(fileOf({ ...client, Tls: { CaFile: 'ca.pem', ...files } })).tls).toEqual({
+      ...{ caFile: 'ca.pem', certFile: 'a.pem', keyFile: 'a.key', ownCertFile: undefined },
+    });
+    expect(() => loadClientConfig(fileOf({ ...client, Tls: { CaFiles: 'a' } }))).toThrow(/did you mean CaFile/);
   });
 
   it.each<[unknown, string]>([
@@ -324,7 +341,7 @@ describe('loadClientPeers()', () => {
     [{ Peer: [{ RequestAddr: 'a:1' }, { RequestAddr: 'a:1' }] }, 'Peer lists a:1 twice'],
     [{ Peers: [] }, 'Peers is not a known key: did you mean Peer?'],
   ])('refuses %j', (content, expected) => {
-    expect(() => loadClientPeers(fileOf(content))).toThrow(expected);
+    expect(() => loadClientConfig(fileOf(content))).toThrow(expected);
   });
 });
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { memberFile } from '../../src/cli/local-ensemble/local-ensemble.js';
 import { ConfigError } from '../../src/config/config-error.js';
-import { loadClientPeers } from '../../src/config/load-client-config.js';
+import { loadClientConfig } from '../../src/config/load-client-config.js';
 import { loadNodeConfig } from '../../src/config/load-node-config.js';
 import { StoreError } from '../../src/shared/errors.js';
 import type { Revision, Zxid } from '../../src/shared/ids.js';
@@ -270,5 +270,9 @@ export const storageTargets: readonly DecoderTarget[] = [
   manifestTarget,
   ...treeTargets,
   configTarget('server configuration', serverFile, (file) => loadNodeConfig({ file })),
-  configTarget('client configuration', { Peer: [{ RequestAddr: '127.0.0.1:3' }] }, loadClientPeers),
+  configTarget(
+    'client configuration',
+    { Peer: [{ RequestAddr: '127.0.0.1:3' }], Tls: { CaFile: 'ca.pem' } },
+    loadClientConfig,
+  ),
 ];

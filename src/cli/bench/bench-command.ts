@@ -9,7 +9,8 @@ import {
   connectionOptions,
   type OutputFlags,
   outputOption,
-  peersOf,
+  type Target,
+  targetOf,
 } from '../connection-options.js';
 import { errorText, exitCodes } from '../exit-codes.js';
 import { note, write, writeJson } from '../output.js';
@@ -66,8 +67,8 @@ async function runBench(flags: BenchFlags): Promise<void> {
     if (flags.random === true && (flags.keys ?? flags.preload) === undefined) {
       throw new ConfigError('Cannot draw keys at random: give --keys or --preload, the size of the range');
     }
-    const peers = await peersOf(flags);
-    const load = loadOptionsOf(flags, peers);
+    const target = await targetOf(flags);
+    const load = loadOptionsOf(flags, target);
     if (flags.preload !== undefined) {
       const filled = await LoadRun.run({
         ...load,
@@ -82,8 +83,7 @@ async function runBench(flags: BenchFlags): Promise<void> {
     }
     const result = await LoadRun.run({ ...load, ...progressOf('bench') });
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-    const options = { ...flags, peers, connections: load.connections };
-    if (flags.output === 'json') await writeJson({ options, result });
+    if (flags.output === 'json') await writeJson({ options: shownOptions(flags, load), result });
     else await write(benchReport(result));
     process.exitCode = result.operations > 0 ? exitCodes.ok : exitCodes.unavailable;
   } catch (error) {
@@ -92,10 +92,15 @@ async function runBench(flags: BenchFlags): Promise<void> {
   }
 }
 
-function loadOptionsOf(flags: BenchFlags, peers: readonly string[]): LoadOptions {
+/** Without the password. */
+function shownOptions({ user: _, ...flags }: BenchFlags, { target, connections }: LoadOptions): unknown {
+  return { ...flags, peers: target.peers, connections };
+}
+
+function loadOptionsOf(flags: BenchFlags, target: Target): LoadOptions {
   return {
-    peers,
-    connections: Math.min(flags.connections ?? peers.length, flags.inFlight),
+    target,
+    connections: Math.min(flags.connections ?? target.peers.length, flags.inFlight),
     inFlight: flags.inFlight,
     keyPrefix: flags.prefix,
     valueBytes: flags.valueSize,

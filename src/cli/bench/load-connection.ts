@@ -1,13 +1,16 @@
-// One raw connection of the load generator: a socket, a fixed number of request slots, answers matched by slot number.
+// One raw connection of the load generator: a channel, a fixed number of request slots, answers matched by slot number.
 // Requests of one turn leave in one write. It decodes no more of an answer than its id and code, and never retries.
 
-import { connect, type Socket } from 'node:net';
+import type { Channel, ClientTransport } from '../../client/client-transport.js';
+import type { Credentials } from '../../client/native-connection.js';
 import { randomClientId, WriteSession } from '../../client/write-session.js';
-import { parseAddress } from '../../shared/address.js';
+import type { Zxid } from '../../shared/ids.js';
 import { resultCodeOf } from '../../wire/command-codec.js';
 import { readFrame } from '../../wire/native-frame-decoder.js';
 import { decodePreface, encodePreface, FrameSplitter, prefaceBytes } from '../../wire/native-framing.js';
+import { writeRequestFrame } from '../../wire/native-request-codec.js';
 import { ProtoReader } from '../../wire/protobuf/proto-reader.js';
+import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
 import { RequestTemplate, type TemplateOptions } from './request-template.js';
 
 /** Greatest answer taken. */
@@ -16,6 +19,9 @@ const outputBytes = 64 * 1024;
 
 export interface LoadConnectionOptions {
   readonly peer: string;
+  readonly transport: ClientTransport;
+  /** Who it is, where access control is on. */
+  readonly credentials: Credentials | undefined;
   readonly slots: number;
   readonly write: TemplateOptions;
   readonly read: TemplateOptions;
@@ -42,7 +48,7 @@ export class LoadConnection {
   isReady = false;
   private readonly options: LoadConnectionOptions;
   private readonly handler: LoadConnectionHandler;
-  private readonly socket: Socket;
+  private readonly channel: Channel;
   private readonly splitter = new FrameSplitter(frameBytesMax);
   private readonly reader = new ProtoReader(new Uint8Array(0));
   private readonly requestOfSlot: Float64Array;
@@ -53,6 +59,8 @@ export class LoadConnection {
   private outputStart = 0;
   private outputEnd = 0;
   private prefaceSeen = false;
+  /** Of the hello, until the login is through. */
+  private loggingInAt: Zxid | undefined;
   private isClosed = false;
 
   constructor(options: LoadConnectionOptions, handler: LoadConnectionHandler) {
@@ -66,16 +74,11 @@ export class LoadConnection {
     for (let slot = options.slots; slot >= 1; slot--) this.free.push(slot);
     this.readTemplate = new RequestTemplate(options.read);
     this.writeTemplate = new RequestTemplate(options.write);
-    const address = parseAddress(options.peer);
-    if (typeof address === 'string') throw new Error(address);
-    this.socket = connect({ host: address.host, port: address.port, noDelay: true });
-    let reason = 'the server closed the connection';
-    this.socket.on('connect', () => this.socket.write(encodePreface()));
-    this.socket.on('data', (chunk) => this.received(chunk));
-    this.socket.on('error', (error) => {
-      reason = error.message === '' ? error.name : error.message;
+    this.channel = options.transport.open(options.peer, {
+      opened: () => this.channel.send(encodePreface()),
+      received: (chunk) => this.received(chunk),
+      closed: (reason) => this.end(reason),
     });
-    this.socket.on('close', () => this.end(reason));
   }
 
   /** Takes a free slot and puts the request into the output; flush() sends it. */
@@ -103,7 +106,7 @@ export class LoadConnection {
 
   flush(): void {
     if (this.outputEnd === this.outputStart) return;
-    this.socket.write(this.output.subarray(this.outputStart, this.outputEnd));
+    this.channel.send(this.output.subarray(this.outputStart, this.outputEnd));
     this.outputStart = this.outputEnd;
   }
 
@@ -119,14 +122,15 @@ export class LoadConnection {
   }
 
   /** Ends it; `closed` follows unless it is over already. */
-  destroy(): void {
-    this.socket.destroy();
+  destroy(reason = 'it was given up'): void {
+    this.channel.close();
+    queueMicrotask(() => this.end(reason));
   }
 
   /** Ends it without any further callback. */
   close(): void {
     this.isClosed = true;
-    this.socket.destroy();
+    this.channel.close();
   }
 
   /** What was handed to the socket must not be written again, so that a new buffer takes over. */
@@ -137,7 +141,8 @@ export class LoadConnection {
     this.outputEnd = 0;
   }
 
-  private received(chunk: Buffer): void {
+  private received(chunk: Uint8Array): void {
+    if (this.isClosed) return;
     this.splitter.push(chunk);
     try {
       if (!this.prefaceSeen) {
@@ -148,10 +153,11 @@ export class LoadConnection {
       }
       for (let body = this.splitter.next(); body !== undefined; body = this.splitter.next()) {
         if (this.isReady) this.answer(body);
-        else this.hello(body);
+        else if (this.loggingInAt === undefined) this.hello(body);
+        else this.loggedIn(body, this.loggingInAt);
       }
     } catch (error) {
-      this.socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.destroy(error instanceof Error ? error.message : String(error));
       return;
     }
     this.handler.turnEnded(this);
@@ -160,8 +166,27 @@ export class LoadConnection {
   private hello(body: Uint8Array): void {
     const frame = readFrame(new ProtoReader(body));
     if (frame.payload.type !== 'hello') throw new Error(`${this.peer} refuses: ${frame.code} ${frame.message}`);
+    const { credentials } = this.options;
+    if (credentials === undefined) {
+      this.begin(frame.zxid);
+      return;
+    }
+    this.loggingInAt = frame.zxid;
+    const writer = new ProtoWriter(outputBytes);
+    writeRequestFrame(writer, { id: 1, timeoutMs: 0, body: { type: 'authenticate', ...credentials } });
+    this.channel.send(writer.finish());
+  }
+
+  private loggedIn(body: Uint8Array, zxid: Zxid): void {
+    const { code, message } = readFrame(new ProtoReader(body));
+    // Without access control it does not matter who the client is.
+    if (code !== 'OK' && code !== 'ACCESS_NOT_ENABLED') throw new Error(`${this.peer} refuses: ${code} ${message}`);
+    this.begin(zxid);
+  }
+
+  private begin(zxid: Zxid): void {
     if (this.options.exactlyOnce) {
-      this.session = new WriteSession(randomClientId(), frame.zxid);
+      this.session = new WriteSession(randomClientId(), zxid);
       const identity = { client: this.session.client, bornAt: this.session.bornAt };
       this.writeTemplate = new RequestTemplate({ ...this.options.write, identity });
     }

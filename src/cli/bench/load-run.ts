@@ -3,12 +3,13 @@
 // that a stall counts for every request that it delayed. Never retries, except while it fills.
 
 import { SeededRandom } from '../../shared/random.js';
+import type { Target } from '../connection-options.js';
 import { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
 import { LoadConnection, type LoadConnectionHandler } from './load-connection.js';
 import type { TemplateOptions } from './request-template.js';
 
 export interface LoadOptions {
-  readonly peers: readonly string[];
+  readonly target: Target;
   /** Spread over the peers. */
   readonly connections: number;
   /** Requests outstanding in all, at most. */
@@ -118,7 +119,8 @@ export class LoadRun {
 
   private open(index: number): void {
     const { options } = this;
-    const peer = options.peers[this.nextPeer++ % options.peers.length];
+    const { peers, transport, credentials } = options.target;
+    const peer = peers[this.nextPeer++ % peers.length];
     if (peer === undefined) throw new Error('Cannot generate load: no peer is given');
     const slots = Math.floor(options.inFlight / options.connections);
     const rest = options.inFlight % options.connections;
@@ -126,7 +128,15 @@ export class LoadRun {
     const write: TemplateOptions = { kind: 'set', ...template };
     const read: TemplateOptions = { kind: options.localReads ? 'getLocal' : 'get', ...template };
     this.connections[index] = new LoadConnection(
-      { peer, slots: slots + (index < rest ? 1 : 0), write, read, exactlyOnce: options.exactlyOnce },
+      {
+        peer,
+        transport,
+        credentials,
+        slots: slots + (index < rest ? 1 : 0),
+        write,
+        read,
+        exactlyOnce: options.exactlyOnce,
+      },
       this.handler,
     );
   }

@@ -4,14 +4,16 @@
 import { createInterface } from 'node:readline/promises';
 import { ConfigError } from '../../config/config-error.js';
 import type { FlagValues } from '../../config/config-settings.js';
+import { tlsOfServer } from '../../config/load-client-config.js';
 import { loadNodeConfig } from '../../config/load-node-config.js';
 import type { NodeConfig } from '../../config/node-config.js';
 import { askRequestAddresses, claimForRebuild, type RebuildClaim } from '../../server/rebuild.js';
 import { StoreError } from '../../shared/errors.js';
-import { openClient } from '../connection-options.js';
+import { credentialsOf, openClient, transportOf } from '../connection-options.js';
 import { errorText } from '../exit-codes.js';
 import { askMembers } from '../member-status.js';
 import { note } from '../output.js';
+import { tlsOfEnvironment } from '../tls-options.js';
 import { statusTable } from './status-command.js';
 
 export interface RebuildAction {
@@ -63,9 +65,15 @@ async function requireQuorum(config: NodeConfig, { peers, timeoutMs }: RebuildAc
   const cannot = (reason: string): StoreError =>
     new StoreError('NO_QUORUM', `Cannot rebuild this member: ${reason}. Nothing was changed.`);
   if (addresses.length === 0) throw cannot('none of the other members answers');
-  const status = await askMembers(addresses, timeoutMs);
+  const user = process.env['ZABTREE_USER'];
+  const target = {
+    peers: addresses,
+    transport: await transportOf(tlsOfEnvironment(), tlsOfServer(config)),
+    ...credentialsOf(user === undefined ? {} : { user }),
+  };
+  const status = await askMembers(target, timeoutMs);
   process.stderr.write(statusTable(status.members));
-  const client = await openClient(addresses, timeoutMs, { quiet: true });
+  const client = await openClient(target, timeoutMs, { quiet: true });
   try {
     await client.get(probeKey);
   } catch (error) {

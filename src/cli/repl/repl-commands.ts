@@ -5,6 +5,7 @@ import { nearestKey } from '../../config/nearest-key.js';
 import { StoreError } from '../../shared/errors.js';
 import { digestsAgree, digestTable } from '../commands/digest-command.js';
 import { statusTable } from '../commands/status-command.js';
+import type { Target } from '../connection-options.js';
 import { askMembers } from '../member-status.js';
 import { printable, table } from '../output.js';
 import { commandWords } from './command-words.js';
@@ -17,7 +18,7 @@ import { cutMark, shownPart, shownValue } from './shown-value.js';
 
 interface ReplContext {
   readonly client: ZabtreeClient;
-  readonly peers: readonly string[];
+  readonly target: Target;
   readonly reader: LineReader;
   readonly timeoutMs: number;
 }
@@ -65,7 +66,7 @@ export class ReplCommands {
     const words = line.trimStart().split(/\s+/);
     if (words.length <= 1) return this.names;
     const [first = ''] = words;
-    if (first.toLowerCase() === 'use') return this.#context.peers.map((_, index) => String(index));
+    if (first.toLowerCase() === 'use') return this.#context.target.peers.map((_, index) => String(index));
     return words.length === 2 ? this.#shared.subcommands(first) : [];
   }
 
@@ -234,7 +235,7 @@ export class ReplCommands {
   }
 
   async #status(): Promise<void> {
-    const { members } = await askMembers(this.#context.peers, this.#context.timeoutMs);
+    const { members } = await askMembers(this.#context.target, this.#context.timeoutMs);
     print(statusTable(members).trimEnd());
     print(`Connected to ${this.#context.client.peer}`);
   }
@@ -246,7 +247,8 @@ export class ReplCommands {
   }
 
   #use(text: string): void {
-    const { peers, client } = this.#context;
+    const { target, client } = this.#context;
+    const { peers } = target;
     const index = Number(text);
     if (text === '' || !Number.isInteger(index) || index < 0 || index >= peers.length) {
       const known = peers.map((peer, number) => `${number} (${peer})`).join(', ');

@@ -1,9 +1,8 @@
 // `zabtree client`: gometa's dialogue, one prompt a line, and what a person expects beside it. Reads a terminal or a pipe.
 
 import type { ConnectionEvent } from '../../client/peer-rotation.js';
-import { tcpTransport } from '../../client/tcp-transport.js';
 import { ZabtreeClient } from '../../client/zabtree-client.js';
-import { type ConnectionFlags, credentialsOf, peersOf } from '../connection-options.js';
+import { type ConnectionFlags, targetOf } from '../connection-options.js';
 import { errorText } from '../exit-codes.js';
 import { LineReader } from './line-reader.js';
 import { isExit, ReplCommands } from './repl-commands.js';
@@ -13,7 +12,8 @@ const commandPrompt = 'Enter command(Add, Set, Delete, Get)';
 
 /** Runs until `exit` or the end of the input. */
 export async function runRepl(flags: ConnectionFlags): Promise<void> {
-  const peers = await peersOf(flags);
+  const target = await targetOf(flags);
+  const { peers } = target;
   const reader: LineReader = new LineReader({
     input: process.stdin,
     output: process.stdout,
@@ -28,14 +28,12 @@ export async function runRepl(flags: ConnectionFlags): Promise<void> {
     if (selected === undefined) return;
     const notices = new ConnectionNotices((text) => commands?.notice(text));
     const client = new ZabtreeClient({
-      peers,
-      transport: tcpTransport,
+      ...target,
       timeoutMs: flags.timeout,
-      ...credentialsOf(flags),
       onConnection: (event) => notices.tell(event),
     });
     client.usePeer(selected);
-    commands = new ReplCommands({ client, peers, reader, timeoutMs: flags.timeout });
+    commands = new ReplCommands({ client, target, reader, timeoutMs: flags.timeout });
     if (reader.isTerminal) print('Type help for more commands, exit to leave.');
     try {
       await converse(reader, commands);
