@@ -278,6 +278,11 @@ describe('loadNodeConfig()', () => {
       'Limits.RequestFrameBytesMax is 2097152: expected at least',
     ],
     [
+      'keys of a lease above a frame between members',
+      { ...gometa, Limits: { LeaseRevokeBytesMax: 2 ** 24 } },
+      'Limits.PeerFrameBytesMax is 16777216: expected at least 17422212, the answer with all keys of one lease',
+    ],
+    [
       'a time that no timer can wait for',
       { ...gometa, Limits: { RequestArrivalTimeoutMs: 2 ** 31 } },
       'Limits.RequestArrivalTimeoutMs is 2147483648: expected at most 2147483647',

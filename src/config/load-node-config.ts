@@ -257,6 +257,8 @@ function camelCased(section: Readonly<Record<string, number | undefined>>): Reco
 const keyBytesCeiling = 980;
 /** What a frame or a batch holds besides its largest value. */
 const envelopeBytes = 4096;
+/** What an answer holds besides each key of a lease. */
+const leasedKeyEnvelopeBytes = 64;
 /** A segment is written full of zeros before it is used. */
 const logSegmentBytesCeiling = 2 ** 30;
 /** A timer that is set for longer goes off at once. */
@@ -300,6 +302,8 @@ function limitProblemsOf(limits: Limits): string[] {
   const batch = limits.batchBytesMax + limits.transactionBytesMax + envelopeBytes;
   atLeast('peerFrameBytesMax', batch, 'one batch with a transaction');
   atLeast('peerFrameBytesMax', limits.transactionAnswerBytesMax + envelopeBytes, 'the answer to one transaction');
+  const leaseKeys = limits.leaseRevokeBytesMax + limits.leaseRevokeKeysMax * leasedKeyEnvelopeBytes + envelopeBytes;
+  atLeast('peerFrameBytesMax', limits.keyBytesMax + leaseKeys, 'the answer with all keys of one lease');
   atLeast('peerQueueBytesMax', limits.peerFrameBytesMax, 'one frame');
   atLeast('forwardedBytesMax', limits.peerQueueLowBytes, 'or nobody would be told that there is room again');
   atLeast('clientQueueBytesMax', limits.requestFrameBytesMax, 'one frame');
