@@ -41,10 +41,8 @@ function restore(test: TestEnsemble, node: number, file: string, flags: readonly
 }
 
 async function restored(test: TestEnsemble, nodes: readonly number[], file: string): Promise<void> {
-  for (const node of nodes) {
-    const { code, stderr } = await restore(test, node, file);
-    expect(code, stderr).toBe(0);
-  }
+  const results = await Promise.all(nodes.map((node) => restore(test, node, file)));
+  for (const { code, stderr } of results) expect(code, stderr).toBe(0);
 }
 
 async function withClient(test: TestEnsemble, body: (client: ZabtreeClient) => Promise<void>): Promise<void> {
