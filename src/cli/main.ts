@@ -7,16 +7,9 @@ import { ConfigError } from '../config/config-error.js';
 import { type FlagValues, settings } from '../config/config-settings.js';
 import { StoreError } from '../shared/errors.js';
 import { registerAccess } from './access-registration.js';
-import {
-  appendPeer,
-  connectionOptions,
-  durationMs,
-  leaseId,
-  requestCommand,
-  timeoutOption,
-  wholeNumber,
-} from './connection-options.js';
+import { appendPeer, connectionOptions, requestCommand, timeoutOption, wholeNumber } from './connection-options.js';
 import { errorText, exitCodeOf, exitCodes } from './exit-codes.js';
+import { registerCompact, registerLeases } from './lease-registration.js';
 import { oneShotHost } from './one-shot-host.js';
 
 type RebuildOptions = Record<string, string | boolean | undefined> & {
@@ -63,8 +56,9 @@ function createProgram(): Command {
   registerClient(program);
   registerWrites(program);
   registerReads(program);
-  registerLeases(program);
+  registerLeases(program, oneShotHost, { endless: true });
   registerAccess(program, oneShotHost);
+  registerCompact(program, oneShotHost);
   registerAdministration(program);
   return program;
 }
@@ -240,26 +234,6 @@ function registerReads(program: Command): void {
     .action(async (name, flags) => (await import('./commands/watch-command.js')).runWatch(name, flags));
 }
 
-function registerLeases(program: Command): void {
-  const lease = program.command('lease').description('promises to keep keys for as long as somebody renews them');
-  const id = new Argument('<id>', 'the lease, in hexadecimal').argParser(leaseId);
-  requestCommand(lease, 'grant', 'a new lease; prints its id')
-    .addArgument(new Argument('<seconds>', 'its time to live').argParser(wholeNumber(1)))
-    .addOption(new Option('--id <id>', 'the id to take, in hexadecimal (default: a random one)').argParser(leaseId))
-    .action(async (seconds, flags) => (await import('./commands/lease-commands.js')).runGrant(seconds, flags));
-  requestCommand(lease, 'revoke', 'end a lease and delete its keys; exits 3 when there is no such lease')
-    .addArgument(id)
-    .action(async (which, flags) => (await import('./commands/lease-commands.js')).runRevoke(which, flags));
-  requestCommand(lease, 'keep-alive', 'begin the time of a lease anew; exits 3 when there is no such lease')
-    .addArgument(id)
-    .option('--every <duration>', 'again and again, until the lease has ended', durationMs)
-    .action(async (which, flags) => (await import('./commands/lease-commands.js')).runKeepAlive(which, flags));
-  requestCommand(lease, 'ttl', 'print the time that a lease has left; exits 3 when there is no such lease')
-    .addArgument(id)
-    .option('--keys', 'print the keys that it holds too')
-    .action(async (which, flags) => (await import('./commands/lease-commands.js')).runTimeToLive(which, flags));
-}
-
 function registerAdministration(program: Command): void {
   requestCommand(program, 'status', 'print the state of every member').action(async (flags) =>
     (await import('./commands/status-command.js')).runStatus(flags),
@@ -267,9 +241,6 @@ function registerAdministration(program: Command): void {
   requestCommand(program, 'digest', "print a hash of one node's data")
     .option('--all', 'compare all nodes at one checkpoint; exits 1 when they differ')
     .action(async (flags) => (await import('./commands/digest-command.js')).runDigest(flags));
-  requestCommand(program, 'compact', 'forget versions that reads at this revision or later do not need')
-    .addArgument(new Argument('<revision>', 'the revision').argParser(wholeNumber(1)))
-    .action(async (revision, flags) => (await import('./commands/key-commands.js')).runCompact(revision, flags));
   program
     .command('completion')
     .description('print a completion script for a shell')

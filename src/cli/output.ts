@@ -21,6 +21,11 @@ export function note(text: string): void {
   process.stderr.write(`zabtree: ${text}\n`);
 }
 
+/** As etcd's client shows it. */
+export function shownLease(id: bigint): string {
+  return BigInt.asUintN(64, id).toString(16);
+}
+
 /** `{name: text}` when the bytes are UTF-8, else `{nameBase64: base64}`. */
 export function jsonBytes(name: string, bytes: Uint8Array): Record<string, string> {
   const text = utf8Text(bytes);
@@ -43,6 +48,7 @@ export function jsonRecord(record: KeyRecord, withValue: boolean): Record<string
     createRevision: record.createRevision,
     modRevision: record.modRevision,
     version: record.version,
+    ...(record.lease === 0n ? {} : { lease: shownLease(record.lease) }),
   };
 }
 

@@ -199,6 +199,14 @@ test('the further commands answer', async () => {
     'put listed/c 3',
     '',
     '',
+    'lease grant 600 --id 1f',
+    'lease ttl 1f --keys',
+    'lease keep-alive 1f',
+    'lease keep-alive 1f --every 1s',
+    'lease revoke 1f',
+    'lease ttl 1f',
+    'compact 2',
+    'compact soon',
     'use 2',
     'get listed/a',
     'status',
@@ -209,6 +217,13 @@ test('the further commands answer', async () => {
   expect(stdout).toContain('1 keys, and more');
   expect(stdout.match(/ leader /g)).toHaveLength(2);
   expect(stdout).toContain('3 nodes agree');
+  expect(stdout).toContain('\n1f\nOK, granted for 600 s\n');
+  expect(stdout).toContain('\nOK, renewed 1f for 600 s\n');
+  expect(stdout).toMatch(/\nError : INVALID_ARGUMENT: Cannot run it: unknown option '--every'\n/);
+  expect(stdout).toMatch(/\nOK, revoked 1f, revision \d+\n/);
+  expect(stdout).toContain('\nError : LEASE_NOT_FOUND: There is no lease 1f\n');
+  expect(stdout).toMatch(/\nOK, compacted to 2, revision \d+\n/);
+  expect(stdout).toMatch(/\nError : INVALID_ARGUMENT: Cannot run it: .*expected a whole number/);
   expect(stdout).toContain('failure requests (get, put, del):\nSUCCESS\n\nlisted/b\n2\n');
   expect(stdout).toContain('del):\nError : INVALID_ARGUMENT: Cannot read the comparison');
   expect(stdout).not.toContain('Unknown command');

@@ -1,4 +1,4 @@
-// `zabtree add`, `set`, `delete`, `get`, `compact` and `broadcast`: one request, one answer.
+// `zabtree add`, `set`, `delete`, `get` and `broadcast`: one request, one answer.
 
 import type { ConditionOptions, WriteResult, ZabtreeClient } from '../../client/zabtree-client.js';
 import { StoreError } from '../../shared/errors.js';
@@ -28,10 +28,6 @@ export async function runSet(key: string, value: string, flags: ConditionFlags):
 
 export async function runDelete(key: string, flags: ConditionFlags): Promise<void> {
   await runWrite(flags, `deleted ${key}`, (client) => client.delete(key, conditionOf(flags)));
-}
-
-export async function runCompact(revision: number, flags: Flags): Promise<void> {
-  await runWrite(flags, `compacted to ${revision}`, (client) => client.compact(revision));
 }
 
 export async function runGet(key: string, flags: GetFlags): Promise<void> {

@@ -1,82 +1,58 @@
-// `zabtree lease grant`, `revoke`, `keep-alive` and `ttl`.
+// `lease grant`, `revoke`, `keep-alive` and `ttl`, on the command line and in the interactive client.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ZabtreeClient } from '../../client/zabtree-client.js';
 import { StoreError } from '../../shared/errors.js';
-import { type ConnectionFlags, type OutputFlags, withClient } from '../connection-options.js';
-import { jsonBytes, note, shown, write, writeJson } from '../output.js';
+import type { CommandContext } from '../command-context.js';
+import { jsonBytes, shown, shownLease, write, writeJson } from '../output.js';
 
-type Flags = ConnectionFlags & OutputFlags;
-
-export interface GrantFlags extends Flags {
-  readonly id?: bigint;
-}
-
-export interface KeepAliveFlags extends Flags {
-  /** Milliseconds between two; absent: once. */
-  readonly every?: number;
-}
-
-export interface TimeToLiveFlags extends Flags {
-  readonly keys?: boolean;
-}
-
-export async function runGrant(seconds: number, flags: GrantFlags): Promise<void> {
-  const options = flags.id === undefined ? {} : { id: flags.id };
-  const { id, ttlSeconds } = await withClient(flags, (client) => client.leases.grant(seconds, options));
-  if (flags.output === 'json') await writeJson({ id: shownId(id), ttlSeconds });
+export async function runGrant(context: CommandContext, seconds: number, wanted: bigint | undefined): Promise<void> {
+  const options = wanted === undefined ? {} : { id: wanted };
+  const { id, ttlSeconds } = await context.client.leases.grant(seconds, options);
+  if (context.output === 'json') await writeJson({ id: shownLease(id), ttlSeconds });
   else {
-    await write(`${shownId(id)}\n`);
-    note(`granted for ${ttlSeconds} s`);
+    await write(`${shownLease(id)}\n`);
+    context.tell(`granted for ${ttlSeconds} s`);
   }
 }
 
-export async function runRevoke(id: bigint, flags: Flags): Promise<void> {
-  const { revision, zxid } = await withClient(flags, (client) => client.leases.revoke(id));
-  if (flags.output === 'json') await writeJson({ revision, zxid });
-  else note(`revoked ${shownId(id)}, revision ${revision}`);
+export async function runRevoke(context: CommandContext, id: bigint): Promise<void> {
+  const { revision, zxid } = await context.client.leases.revoke(id);
+  if (context.output === 'json') await writeJson({ revision, zxid });
+  else context.tell(`revoked ${shownLease(id)}, revision ${revision}`);
 }
 
-export async function runKeepAlive(id: bigint, flags: KeepAliveFlags): Promise<void> {
-  await withClient(flags, async (client) => {
-    for (;;) {
-      await keepAlive(client, id, flags);
-      if (flags.every === undefined) return;
-      await sleep(flags.every);
-    }
-  });
+/** `everyMs` undefined: once. */
+export async function runKeepAlive(context: CommandContext, id: bigint, everyMs: number | undefined): Promise<void> {
+  for (;;) {
+    await keepAlive(context, id);
+    if (everyMs === undefined) return;
+    await sleep(everyMs);
+  }
 }
 
-async function keepAlive(client: ZabtreeClient, id: bigint, flags: Flags): Promise<void> {
-  const { ttlSeconds } = await client.leases.keepAlive(id);
+async function keepAlive(context: CommandContext, id: bigint): Promise<void> {
+  const { ttlSeconds } = await context.client.leases.keepAlive(id);
   if (ttlSeconds === 0) throw notFound(id);
-  if (flags.output === 'json') await writeJson({ id: shownId(id), ttlSeconds });
-  else note(`renewed ${shownId(id)} for ${ttlSeconds} s`);
+  if (context.output === 'json') await writeJson({ id: shownLease(id), ttlSeconds });
+  else context.tell(`renewed ${shownLease(id)} for ${ttlSeconds} s`);
 }
 
-export async function runTimeToLive(id: bigint, flags: TimeToLiveFlags): Promise<void> {
-  const { ttlSeconds, grantedSeconds, keys } = await withClient(flags, (client) =>
-    client.leases.timeToLive(id, { keys: flags.keys ?? false }),
-  );
+export async function runTimeToLive(context: CommandContext, id: bigint, withKeys: boolean): Promise<void> {
+  const { ttlSeconds, grantedSeconds, keys } = await context.client.leases.timeToLive(id, { keys: withKeys });
   if (ttlSeconds < 0) throw notFound(id);
-  if (flags.output === 'json') {
-    const listed = flags.keys === true ? { keys: keys.map((key) => jsonBytes('key', key)) } : {};
-    await writeJson({ id: shownId(id), ttlSeconds, grantedSeconds, ...listed });
+  if (context.output === 'json') {
+    const listed = withKeys ? { keys: keys.map((key) => jsonBytes('key', key)) } : {};
+    await writeJson({ id: shownLease(id), ttlSeconds, grantedSeconds, ...listed });
     return;
   }
   await write(`${ttlSeconds}\n`);
-  note(`granted for ${grantedSeconds} s`);
+  context.tell(`granted for ${grantedSeconds} s`);
   for (const key of keys) {
     await write(shown(key));
     await write('\n');
   }
 }
 
-/** As etcd's client shows it. */
-function shownId(id: bigint): string {
-  return BigInt.asUintN(64, id).toString(16);
-}
-
 function notFound(id: bigint): StoreError {
-  return new StoreError('LEASE_NOT_FOUND', `There is no lease ${shownId(id)}`);
+  return new StoreError('LEASE_NOT_FOUND', `There is no lease ${shownLease(id)}`);
 }

@@ -6,6 +6,7 @@ import type { ZabtreeClient } from '../../client/zabtree-client.js';
 import { StoreError } from '../../shared/errors.js';
 import { registerAccess } from '../access-registration.js';
 import type { CommandHost } from '../command-context.js';
+import { registerCompact, registerLeases } from '../lease-registration.js';
 import { askNewPassword } from '../new-password.js';
 import type { LineReader } from './line-reader.js';
 
@@ -61,6 +62,8 @@ export class SharedCommands {
   /** Anew for each line: a command keeps what was parsed. */
   #program(): Command {
     const program = new Command('').helpCommand(false);
+    registerLeases(program, this.#host, { endless: false });
+    registerCompact(program, this.#host);
     registerAccess(program, this.#host);
     return program;
   }
