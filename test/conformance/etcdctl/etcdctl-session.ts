@@ -98,6 +98,8 @@ export class EtcdctlSession {
       env: {
         ...process.env,
         ETCDCTL_API: '3',
+        // Its own five seconds are not always enough on a busy machine.
+        ETCDCTL_COMMAND_TIMEOUT: `${patienceMs}ms`,
         ETCDCTL_ENDPOINTS: (everywhere ? endpoints : endpoints.slice(0, 1)).join(','),
       },
     });
