@@ -61,7 +61,7 @@ export class SharedCommands {
 
   /** Anew for each line: a command keeps what was parsed. */
   #program(): Command {
-    const program = new Command('').helpCommand(false);
+    const program = new Command('zabtree').helpCommand(false);
     registerLeases(program, this.#host, { endless: false });
     registerCompact(program, this.#host);
     registerAccess(program, this.#host);
