@@ -163,6 +163,14 @@ describe("etcd's flags", () => {
     expect(warningsOf([...defaults, '--advertise-client-urls=http://localhost:2379'])).toEqual([]);
   });
 
+  it('count as they say where nothing is given', () => {
+    for (const [name, { kind, fate, byDefault, countsHere = byDefault }] of Object.entries(etcdFlags)) {
+      if (fate !== 'used' || kind !== 'text' || countsHere === '') continue;
+      const needed = name === 'listen-client-urls' ? ['--advertise-client-urls=http://localhost:2379'] : [];
+      expect(configOf([`--${name}=${countsHere}`, ...needed]), name).toEqual(configOf([]));
+    }
+  });
+
   it.each<readonly [string, readonly string[]]>([
     ['2 flag provided but not defined: -foo', ['--foo', 'x']],
     ['2 flag provided but not defined: -data-dri; did you mean -data-dir?', ['--data-dri=x']],

@@ -8,12 +8,16 @@ export interface EtcdFlag {
    * refused: it has a meaning that is not to be had, and a value other than the default is an error.
    */
   readonly fate: 'used' | 'ignored' | 'refused';
+  /** etcd's. */
   readonly byDefault: string;
+  /** Of a used one, where it is not etcd's: what counts here when nothing is given. */
+  readonly countsHere?: string;
   /** Of an ignored or a refused one: why. */
   readonly why?: string;
 }
 
 const used = (byDefault: string): EtcdFlag => ({ kind: 'text', fate: 'used', byDefault });
+const usedElse = (byDefault: string, countsHere: string): EtcdFlag => ({ ...used(byDefault), countsHere });
 const usedTruth: EtcdFlag = { kind: 'truth', fate: 'used', byDefault: 'false' };
 const ignored = (byDefault: string, why: string): EtcdFlag => ({ kind: 'text', fate: 'ignored', byDefault, why });
 const ignoredTruth = (byDefault: string, why: string): EtcdFlag => ({ kind: 'truth', fate: 'ignored', byDefault, why });
@@ -43,7 +47,7 @@ export const etcdFlags: Readonly<Record<string, EtcdFlag>> = {
   'initial-cluster-state': used('new'),
   'initial-cluster-token': used('etcd-cluster'),
   'heartbeat-interval': used('100'),
-  'election-timeout': used('1000'),
+  'election-timeout': usedElse('1000', '2000'),
   'quota-backend-bytes': used('0'),
   'max-txn-ops': used('128'),
   'max-request-bytes': used('1572864'),
@@ -52,7 +56,7 @@ export const etcdFlags: Readonly<Record<string, EtcdFlag>> = {
   'auth-token': used('simple'),
   'auth-token-ttl': used('300'),
   'log-level': used('info'),
-  'log-format': used('json'),
+  'log-format': usedElse('json', 'text'),
   debug: usedTruth,
   'cert-file': used(''),
   'key-file': used(''),

@@ -32,9 +32,9 @@ function versionText(): string {
 }
 
 function helpText(): string {
-  const lines = Object.entries(etcdFlags).map(([name, { fate, byDefault, why }]) => {
+  const lines = Object.entries(etcdFlags).map(([name, { fate, byDefault, countsHere = byDefault, why }]) => {
     const meaning = fate === 'used' ? '' : ` (${fate === 'ignored' ? 'no effect' : 'not supported'}: ${why})`;
-    return `  --${name} '${byDefault}'${meaning}\n`;
+    return `  --${name} '${countsHere}'${meaning}\n`;
   });
-  return `Usage: etcd [flags]\n\nThe flags of etcd and their defaults; each may be given as ETCD_… as well.\n\n${lines.join('')}`;
+  return `Usage: etcd [flags]\n\nThe flags of etcd and what they are by default; each may be given as ETCD_… as well.\n\n${lines.join('')}`;
 }
