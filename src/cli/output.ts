@@ -1,6 +1,7 @@
 // Standard output of the commands: data alone, raw bytes where people want text, one JSON value or one JSON line where
 // programs read. Waits when the reader is slow. Everything else goes to standard error.
 
+import { formatLease } from '../shared/ids.js';
 import type { KeyRecord } from '../wire/native-messages.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -19,11 +20,6 @@ export function writeJson(value: unknown): Promise<void> {
 /** A line for the person at the terminal, not part of the data. */
 export function note(text: string): void {
   process.stderr.write(`zabtree: ${text}\n`);
-}
-
-/** As etcd's client shows it. */
-export function shownLease(id: bigint): string {
-  return BigInt.asUintN(64, id).toString(16);
 }
 
 /** `{name: text}` when the bytes are UTF-8, else `{nameBase64: base64}`. */
@@ -48,7 +44,7 @@ export function jsonRecord(record: KeyRecord, withValue: boolean): Record<string
     createRevision: record.createRevision,
     modRevision: record.modRevision,
     version: record.version,
-    ...(record.lease === 0n ? {} : { lease: shownLease(record.lease) }),
+    ...(record.lease === 0n ? {} : { lease: formatLease(record.lease) }),
   };
 }
 

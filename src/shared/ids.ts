@@ -74,6 +74,11 @@ export function counterOf(zxid: Zxid): number {
   return zxid % counterSpan;
 }
 
+/** A lease's 64 bits in hexadecimal, as etcd's client shows them: for people and JSON. */
+export function formatLease(id: bigint): string {
+  return BigInt.asUintN(64, id).toString(16);
+}
+
 /** `5.12` for counter 12 of epoch 5: for logs and people. */
 export function formatZxid(zxid: Zxid): string {
   return `${epochOf(zxid)}.${counterOf(zxid)}`;

@@ -4,7 +4,7 @@
 import { assert } from '../shared/assert.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
-import type { Revision } from '../shared/ids.js';
+import { formatLease, type Revision } from '../shared/ids.js';
 import type { Outcome } from './command-outcome.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
@@ -78,7 +78,7 @@ function moveToLease(put: Extract<Operation, { readonly type: 'put' }>, from: bi
 
 function missingLease(lease: bigint, view: CommandView): Refusal | null {
   if (lease === 0n || view.recordIn(spaces.leases, leaseKey(lease)) !== undefined) return null;
-  return refusal('LEASE_NOT_FOUND', `Cannot put a key with lease ${lease}: there is no such lease`);
+  return refusal('LEASE_NOT_FOUND', `Cannot put a key with lease ${formatLease(lease)}: there is no such lease`);
 }
 
 class Execution {

@@ -188,6 +188,8 @@ describe('lease commands', () => {
     expect(pair.indexed()).toEqual(['1 d', '3 e', '-1 f']);
     expect(pair.run({ type: 'leaseRevoke', id: 2n })).toMatchObject({ code: 'LEASE_NOT_FOUND', revision: 8 });
     expect(pair.run({ type: 'leaseRevoke', id: -1n }).code).toBe('OK');
+    const { message } = pair.run({ type: 'leaseRevoke', id: -1n });
+    expect(message).toBe('Cannot revoke lease ffffffffffffffff: there is no such lease');
     expect(pair.indexed()).toEqual(['1 d', '3 e']);
   });
 

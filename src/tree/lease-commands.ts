@@ -4,6 +4,7 @@
 import { InvariantError } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
 import { prefixEnd } from '../shared/bytes.js';
+import { formatLease } from '../shared/ids.js';
 import type { Command } from './command.js';
 import { failure, type Outcome } from './command-outcome.js';
 import type { CommandView } from './command-view.js';
@@ -48,7 +49,7 @@ export function grantLease(
   if (ttlSeconds > leaseTtlSecondsMax)
     return failure('LEASE_TTL_TOO_LARGE', `Cannot grant a lease of ${ttlSeconds} s: at most ${leaseTtlSecondsMax} s`);
   if (id !== 0n && leaseOf(id, view) !== undefined)
-    return failure('LEASE_EXISTS', `Cannot grant lease ${id}: there is one with this id`);
+    return failure('LEASE_EXISTS', `Cannot grant lease ${formatLease(id)}: there is one with this id`);
   const granted = id === 0n ? freeId(view, port) : id;
   const grantedSeconds = Math.max(ttlSeconds, port.ttlSecondsMin);
   return {
@@ -63,7 +64,10 @@ export function revokeLease({ id }: LeaseCommand<'leaseRevoke'>, view: CommandVi
   if (leaseOf(id, view) === undefined) return notFound(id);
   const held = keysOf(id, view, port);
   if (held === undefined)
-    return failure('TOO_LARGE', `Cannot revoke lease ${id} at once: it holds more than ${port.revokeKeysMax} keys`);
+    return failure(
+      'TOO_LARGE',
+      `Cannot revoke lease ${formatLease(id)} at once: it holds more than ${port.revokeKeysMax} keys`,
+    );
   const operations: Operation[] = held.map((key) => ({ type: 'delete', space: spaces.user, key: keyOfLeased(key) }));
   const from = leaseKey(id);
   const to = prefixEnd(from);
@@ -98,7 +102,10 @@ export function leaseTimeToLive(command: LeaseCommand<'leaseTimeToLive'>, view: 
     };
   const held = wantsKeys ? keysOf(id, view, port) : [];
   if (held === undefined)
-    return failure('TOO_LARGE', `Cannot list the keys of lease ${id}: it holds more than ${port.revokeKeysMax}`);
+    return failure(
+      'TOO_LARGE',
+      `Cannot list the keys of lease ${formatLease(id)}: it holds more than ${port.revokeKeysMax}`,
+    );
   const { grantedSeconds, remainingSeconds } = decodeLeaseRecord(stored.value);
   const unmeasured = remainingSeconds > 0 ? remainingSeconds : grantedSeconds;
   return {
@@ -164,5 +171,5 @@ function putLease(id: bigint, record: LeaseRecord, previous: KeyRecord | undefin
 }
 
 function notFound(id: bigint): Outcome {
-  return failure('LEASE_NOT_FOUND', `Cannot revoke lease ${id}: there is no such lease`);
+  return failure('LEASE_NOT_FOUND', `Cannot revoke lease ${formatLease(id)}: there is no such lease`);
 }

@@ -2,15 +2,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from '../../shared/errors.js';
+import { formatLease } from '../../shared/ids.js';
 import type { CommandContext } from '../command-context.js';
-import { jsonBytes, shown, shownLease, write, writeJson } from '../output.js';
+import { jsonBytes, shown, write, writeJson } from '../output.js';
 
 export async function runGrant(context: CommandContext, seconds: number, wanted: bigint | undefined): Promise<void> {
   const options = wanted === undefined ? {} : { id: wanted };
   const { id, ttlSeconds } = await context.client.leases.grant(seconds, options);
-  if (context.output === 'json') await writeJson({ id: shownLease(id), ttlSeconds });
+  if (context.output === 'json') await writeJson({ id: formatLease(id), ttlSeconds });
   else {
-    await write(`${shownLease(id)}\n`);
+    await write(`${formatLease(id)}\n`);
     context.tell(`granted for ${ttlSeconds} s`);
   }
 }
@@ -18,7 +19,7 @@ export async function runGrant(context: CommandContext, seconds: number, wanted:
 export async function runRevoke(context: CommandContext, id: bigint): Promise<void> {
   const { revision, zxid } = await context.client.leases.revoke(id);
   if (context.output === 'json') await writeJson({ revision, zxid });
-  else context.tell(`revoked ${shownLease(id)}, revision ${revision}`);
+  else context.tell(`revoked ${formatLease(id)}, revision ${revision}`);
 }
 
 /** `everyMs` undefined: once. */
@@ -33,8 +34,8 @@ export async function runKeepAlive(context: CommandContext, id: bigint, everyMs:
 async function keepAlive(context: CommandContext, id: bigint): Promise<void> {
   const { ttlSeconds } = await context.client.leases.keepAlive(id);
   if (ttlSeconds === 0) throw notFound(id);
-  if (context.output === 'json') await writeJson({ id: shownLease(id), ttlSeconds });
-  else context.tell(`renewed ${shownLease(id)} for ${ttlSeconds} s`);
+  if (context.output === 'json') await writeJson({ id: formatLease(id), ttlSeconds });
+  else context.tell(`renewed ${formatLease(id)} for ${ttlSeconds} s`);
 }
 
 export async function runTimeToLive(context: CommandContext, id: bigint, withKeys: boolean): Promise<void> {
@@ -42,7 +43,7 @@ export async function runTimeToLive(context: CommandContext, id: bigint, withKey
   if (ttlSeconds < 0) throw notFound(id);
   if (context.output === 'json') {
     const listed = withKeys ? { keys: keys.map((key) => jsonBytes('key', key)) } : {};
-    await writeJson({ id: shownLease(id), ttlSeconds, grantedSeconds, ...listed });
+    await writeJson({ id: formatLease(id), ttlSeconds, grantedSeconds, ...listed });
     return;
   }
   await write(`${ttlSeconds}\n`);
@@ -54,5 +55,5 @@ export async function runTimeToLive(context: CommandContext, id: bigint, withKey
 }
 
 function notFound(id: bigint): StoreError {
-  return new StoreError('LEASE_NOT_FOUND', `There is no lease ${shownLease(id)}`);
+  return new StoreError('LEASE_NOT_FOUND', `There is no lease ${formatLease(id)}`);
 }
