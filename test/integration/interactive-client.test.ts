@@ -84,6 +84,7 @@ test('mistakes are answered and the dialogue goes on', async () => {
   const { code, stdout } = await piped([
     '7',
     'x',
+    'help',
     '1',
     'Gte',
     'frobnicate',
@@ -106,6 +107,7 @@ test('mistakes are answered and the dialogue goes on', async () => {
   ]);
   expect(code).toBe(0);
   expect(stdout.match(/Error : Invalid argument: expected a number in 0\.\.2/g)).toHaveLength(2);
+  expect(stdout).toContain('\nFirst choose whom to talk to: a number in 0..2.\nSelect Host (number)\n');
   expect(stdout).toContain('Error : Unknown command Gte: did you mean Get?');
   expect(stdout).toContain('Error : Unknown command frobnicate: help lists the commands\n');
   expect(stdout).toContain('"lots" is not a number');

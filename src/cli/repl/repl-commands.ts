@@ -27,11 +27,16 @@ const listLimitDefault = 100;
 /** Characters of an unknown command that its error repeats. */
 const wordShownMax = 60;
 
-/** The words that leave, also where a peer is to be selected. */
+/** The words that leave, and the one that explains, also where a peer is to be selected. */
 const exitWords = ['exit', 'quit'];
+const helpWord = 'help';
 
 export function isExit(line: string): boolean {
   return exitWords.includes(line.trim().toLowerCase());
+}
+
+export function isHelp(line: string): boolean {
+  return line.trim().toLowerCase() === helpWord;
 }
 
 interface ReplCommand {
@@ -125,7 +130,7 @@ export class ReplCommands {
         command(name, usage, Number.POSITIVE_INFINITY, meaning, (words) => this.#shared.run(name, words)),
       ),
       command('use', 'N', 1, 'talk to another peer', (words) => this.#use(words[0] ?? '')),
-      command('help', '', 0, 'print this', () => print(this.helpText)),
+      command(helpWord, '', 0, 'print this', () => print(this.helpText)),
     ];
   }
 

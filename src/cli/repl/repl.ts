@@ -5,7 +5,7 @@ import { ZabtreeClient } from '../../client/zabtree-client.js';
 import { type ConnectionFlags, targetOf } from '../connection-options.js';
 import { errorText } from '../exit-codes.js';
 import { LineReader } from './line-reader.js';
-import { isExit, ReplCommands } from './repl-commands.js';
+import { isExit, isHelp, ReplCommands } from './repl-commands.js';
 
 const selectPrompt = 'Select Host (number)';
 const commandPrompt = 'Enter command(Add, Set, Delete, Get)';
@@ -24,19 +24,20 @@ export async function runRepl(flags: ConnectionFlags): Promise<void> {
   });
   let commands: ReplCommands | undefined;
   try {
-    const selected = await selectHost(reader, peers);
-    if (selected === undefined) return;
     const notices = new ConnectionNotices((text) => commands?.notice(text));
     const client = new ZabtreeClient({
       ...target,
       timeoutMs: flags.timeout,
       onConnection: (event) => notices.tell(event),
     });
-    client.usePeer(selected);
-    commands = new ReplCommands({ client, target, reader, timeoutMs: flags.timeout });
-    if (reader.isTerminal) print('Type help for more commands, exit to leave.');
     try {
-      await converse(reader, commands);
+      const known = new ReplCommands({ client, target, reader, timeoutMs: flags.timeout });
+      const selected = await selectHost(reader, peers, known.helpText);
+      if (selected === undefined) return;
+      client.usePeer(selected);
+      commands = known;
+      if (reader.isTerminal) print('Type help for more commands, exit to leave.');
+      await converse(reader, known);
     } finally {
       client.close();
     }
@@ -45,15 +46,20 @@ export async function runRepl(flags: ConnectionFlags): Promise<void> {
   }
 }
 
-async function selectHost(reader: LineReader, peers: readonly string[]): Promise<number | undefined> {
+async function selectHost(reader: LineReader, peers: readonly string[], helpText: string): Promise<number | undefined> {
+  const expected = `a number in 0..${peers.length - 1}`;
   for (const [index, peer] of peers.entries()) print(`\t${index} - ${peer}`);
   for (;;) {
     try {
       const line = await reader.ask(selectPrompt);
       if (line === undefined || isExit(line)) return undefined;
+      if (isHelp(line)) {
+        print(`${helpText}\nFirst choose whom to talk to: ${expected}.`);
+        continue;
+      }
       const selected = Number(line.trim());
       if (line.trim() !== '' && Number.isInteger(selected) && selected >= 0 && selected < peers.length) return selected;
-      print(`Error : Invalid argument: expected a number in 0..${peers.length - 1}, or exit`);
+      print(`Error : Invalid argument: expected ${expected}, help or exit`);
     } catch (error) {
       print(`Error : ${errorText(error)}`);
     }
