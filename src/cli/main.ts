@@ -19,13 +19,16 @@ type RebuildOptions = Record<string, string | boolean | undefined> & {
   readonly discard?: boolean;
 };
 
+/** Every command with subcommands has it. */
+const helpWord = 'help';
+
 /** Runs one command line (without node and script) and sets process.exitCode. */
 export async function runCli(args: readonly string[]): Promise<void> {
   process.stdout.on('error', endedByReader);
   try {
     const program = createProgram();
     await registerRest(program, args);
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(withoutVainHelp(program, args), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
@@ -35,6 +38,22 @@ export async function runCli(args: readonly string[]): Promise<void> {
     const expected = error instanceof StoreError || error instanceof ConfigError;
     process.stderr.write(`zabtree: ${expected || !debugging() ? errorText(error) : String((error as Error).stack)}\n`);
   }
+}
+
+/** Asked for the help of a command that there is not, commander prints all help; without the word it says so. */
+function withoutVainHelp(program: Command, args: readonly string[]): readonly string[] {
+  let command = program;
+  for (const [index, word] of args.entries()) {
+    const child = command.commands.find((one) => one.name() === word);
+    if (child === undefined) {
+      const topic = args[index + 1] ?? '-';
+      const vain = word === helpWord && command.commands.length > 0 && topic !== helpWord && !topic.startsWith('-');
+      const known = command.commands.some((one) => one.name() === topic);
+      return vain && !known ? args.toSpliced(index, 1) : args;
+    }
+    command = child;
+  }
+  return args;
 }
 
 /** `zabtree list | head`: a reader that has enough is no failure. */

@@ -207,6 +207,8 @@ test('a command tries the next peer, and exits 5 when there is none', async () =
 test('bad usage exits 2 and says what was expected', async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['gte', 'a'], /unknown command 'gte'.*Did you mean get\?/s],
+    [['help', 'gte'], /unknown command 'gte'.*Did you mean get\?/s],
+    [['lease', 'help', 'grnat'], /unknown command 'grnat'.*Did you mean grant\?/s],
     [['get'], /missing required argument 'key'/],
     [['get', 'a', '--peer', 'nowhere'], /has no port/],
     [['get', 'a', '--timeout', 'soon'], /expected a duration/],
