@@ -7,6 +7,7 @@ import type { ZabtreeClient } from '../client/zabtree-client.js';
 import { ConfigError } from '../config/config-error.js';
 import type { ClientConfig, PeerTls } from '../config/load-client-config.js';
 import { parseAddress } from '../shared/address.js';
+import { StoreError } from '../shared/errors.js';
 import { errorText } from './exit-codes.js';
 import { note } from './output.js';
 import { type TlsFlags, tlsOf, tlsOptions } from './tls-options.js';
@@ -146,12 +147,22 @@ export async function withClient<T>(
   work: (client: ZabtreeClient) => Promise<T>,
   options: { readonly patient?: boolean } = {},
 ): Promise<T> {
-  const client = await openClient(await targetOf(flags), flags.timeout, options);
+  const target = await targetOf(flags);
+  const client = await openClient(target, flags.timeout, options);
   try {
     return await work(client);
+  } catch (error) {
+    throw target.credentials === undefined ? withUserHint(error) : error;
   } finally {
     client.close();
   }
+}
+
+/** The server says what is missing; how it is given is known here. */
+export function withUserHint(error: unknown): unknown {
+  if (!(error instanceof StoreError) || error.code !== 'UNAUTHENTICATED') return error;
+  const hint = 'give --user NAME:PASSWORD or ZABTREE_USER';
+  return new StoreError(error.code, `${error.message} (${hint})`, { cause: error });
 }
 
 export async function openClient(

@@ -302,9 +302,12 @@ test('users and roles are administered in the words of the command line', async 
   expect(stdout).not.toMatch(/a root password|another password/);
   expect(stdout).toContain('OK, granted reading to reader\n');
   expect(stdout).toContain('OK, access control is on\n');
-  expect(stdout).toContain('Error : UNAUTHENTICATED');
+  const hint = 'Access control is on: log in first (give --user NAME:PASSWORD or ZABTREE_USER)';
+  expect(stdout).toContain(`Error : UNAUTHENTICATED: ${hint}\n`);
   const config = ['--config', ensemble.ensemble.clientFile];
   const environment = { ZABTREE_USER: 'root:a root password' };
+  const nobody = await runZabtree(['get', 'other', ...config]);
+  expect(nobody).toMatchObject({ code: 1, stderr: expect.stringContaining(hint) });
   const reader = await runZabtree(['get', 'other', ...config, '--user', 'reader:another password']);
   expect(reader).toMatchObject({ code: 1, stderr: expect.stringContaining('PERMISSION_DENIED') });
   const detail = await runZabtree(['user', 'get', 'reader', '--detail', '-o', 'json', ...config], { environment });

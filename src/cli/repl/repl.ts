@@ -2,7 +2,7 @@
 
 import type { ConnectionEvent } from '../../client/peer-rotation.js';
 import { ZabtreeClient } from '../../client/zabtree-client.js';
-import { type ConnectionFlags, targetOf } from '../connection-options.js';
+import { type ConnectionFlags, targetOf, withUserHint } from '../connection-options.js';
 import { errorText } from '../exit-codes.js';
 import { LineReader } from './line-reader.js';
 import { isExit, isHelp, ReplCommands } from './repl-commands.js';
@@ -37,7 +37,7 @@ export async function runRepl(flags: ConnectionFlags): Promise<void> {
       client.usePeer(selected);
       commands = known;
       if (reader.isTerminal) print('Type help for more commands, exit to leave.');
-      await converse(reader, known);
+      await converse(reader, known, target.credentials === undefined ? withUserHint : (error) => error);
     } finally {
       client.close();
     }
@@ -66,7 +66,11 @@ async function selectHost(reader: LineReader, peers: readonly string[], helpText
   }
 }
 
-async function converse(reader: LineReader, commands: ReplCommands): Promise<void> {
+async function converse(
+  reader: LineReader,
+  commands: ReplCommands,
+  explained: (error: unknown) => unknown,
+): Promise<void> {
   for (;;) {
     try {
       const line = await reader.ask(commandPrompt);
@@ -74,7 +78,7 @@ async function converse(reader: LineReader, commands: ReplCommands): Promise<voi
       if (line.trim() === '') continue;
       await commands.run(line);
     } catch (error) {
-      print(`Error : ${errorText(error)}`);
+      print(`Error : ${errorText(explained(error))}`);
     }
   }
 }
