@@ -153,7 +153,9 @@ function registerServer(program: Command): void {
 }
 
 function registerSnapshot(program: Command): void {
-  const snapshot = program.command('snapshot').description('move in from etcd, and out: snapshots in its format');
+  const snapshot = program
+    .command('snapshot')
+    .description("snapshots in etcd's format; etcdctl snapshot save makes them, from zabtree and etcd alike");
   const restore = snapshot
     .command('restore')
     .description("make a new ensemble's data directory from a snapshot; run it for every member, with the same file")
