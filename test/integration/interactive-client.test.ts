@@ -209,6 +209,8 @@ test('the further commands answer', async () => {
     'lease ttl 1f',
     'compact 2',
     'compact soon',
+    'role',
+    'auth foo',
     'use 2',
     'get listed/a',
     'status',
@@ -221,11 +223,14 @@ test('the further commands answer', async () => {
   expect(stdout).toContain('3 nodes agree');
   expect(stdout).toContain('\n1f\nOK, granted for 600 s\n');
   expect(stdout).toContain('\nOK, renewed 1f for 600 s\n');
-  expect(stdout).toMatch(/\nError : INVALID_ARGUMENT: Cannot run it: unknown option '--every'\n/);
+  expect(stdout).toMatch(/\nError : INVALID_ARGUMENT: Cannot run lease keep-alive: unknown option '--every'\n/);
   expect(stdout).toMatch(/\nOK, revoked 1f, revision \d+\n/);
   expect(stdout).toContain('\nError : LEASE_NOT_FOUND: There is no lease 1f\n');
   expect(stdout).toMatch(/\nOK, compacted to 2, revision \d+\n/);
-  expect(stdout).toMatch(/\nError : INVALID_ARGUMENT: Cannot run it: .*expected a whole number/);
+  expect(stdout).toMatch(/\nError : INVALID_ARGUMENT: Cannot run compact: .*expected a whole number/);
+  const roles = 'add, delete, get, list, grant-permission, revoke-permission';
+  expect(stdout).toContain(`\nError : INVALID_ARGUMENT: Cannot run role: expected ${roles}\n`);
+  expect(stdout).toContain("Cannot run auth: unknown command 'foo', expected enable, disable, status\n");
   expect(stdout).toContain('failure requests (get, put, del):\nSUCCESS\n\nlisted/b\n2\n');
   expect(stdout).toContain('del):\nError : INVALID_ARGUMENT: Cannot read the comparison');
   expect(stdout).not.toContain('Unknown command');

@@ -55,7 +55,10 @@ export class SharedCommands {
       if (!(error instanceof CommanderError)) throw error;
       // Help was asked for, and printed.
       if (error.exitCode === 0) return;
-      throw new StoreError('INVALID_ARGUMENT', problemOf(complaint, error));
+      const known = this.subcommands(name);
+      const [subcommand = ''] = words;
+      const path = known.includes(subcommand) ? `${name} ${subcommand}` : name;
+      throw new StoreError('INVALID_ARGUMENT', `Cannot run ${path}: ${problemOf(complaint, error, known)}`);
     }
   }
 
@@ -80,8 +83,10 @@ function usageOf(command: Command): string {
     : command.registeredArguments.map((one) => `<${one.name()}>`).join(' ');
 }
 
-/** Called without a subcommand, commander prints the whole help and says nothing else. */
-function problemOf(complaint: string, error: CommanderError): string {
-  if (error.code === 'commander.help') return `Cannot run it: expected one of its commands\n${complaint.trimEnd()}`;
-  return `Cannot run it: ${complaint.replace(/^error: /, '').trim()}`;
+/** Without a subcommand commander prints the whole help, and with an unknown one it names none: both get the list. */
+function problemOf(complaint: string, { code }: CommanderError, subcommands: readonly string[]): string {
+  const expected = `expected ${subcommands.join(', ')}`;
+  if (code === 'commander.help') return expected;
+  const problem = complaint.trim().replace(/^error: /, '');
+  return code === 'commander.unknownCommand' ? `${problem.replace(/\n.*/s, '')}, ${expected}` : problem;
 }
