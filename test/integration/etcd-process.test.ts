@@ -181,10 +181,17 @@ describe('bin/etcd', () => {
     });
     expect(run('--listen-client-urls', 'http://127.0.0.1:1')).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/--advertise-client-urls is required/),
+      stderr: expect.stringMatching(/^etcd: error verifying flags, --advertise-client-urls is required/),
     });
     mkdirSync(join(directory, 'default.etcd', 'member', 'snap'), { recursive: true });
     writeFileSync(join(directory, 'default.etcd', 'member', 'snap', 'db'), '');
-    expect(run()).toMatchObject({ status: 1, stderr: expect.stringMatching(/it is of a real etcd.*snapshot restore/) });
+    expect(run()).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^etcd: Cannot use data directory .*it is of a real etcd.*snapshot restore/),
+    });
+    expect(run('--config-file', 'none.yaml')).toMatchObject({
+      status: 1,
+      stderr: 'etcd: Cannot read configuration "none.yaml": there is no such file\n',
+    });
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { loadNodeConfig } from '../../config/load-node-config.js';
 import type { NodeConfig } from '../../config/node-config.js';
 import { serve } from '../commands/server-command.js';
-import { type EtcdArguments, EtcdUsageError } from './etcd-arguments.js';
+import type { EtcdArguments } from './etcd-arguments.js';
 import { translate } from './etcd-translation.js';
 
 /** To the letter: supervisors wait for it. */
@@ -46,9 +46,8 @@ function refuseEtcdData(dataDir: string): void {
   const database = join(dataDir, 'member', 'snap', 'db');
   if (!existsSync(database)) return;
   const restore = `zabtree snapshot restore --skip-hash-check ${database} --data-dir DIRECTORY`;
-  throw new EtcdUsageError(
+  throw new Error(
     `Cannot use data directory "${dataDir}": it is of a real etcd. Stop that, and give its data to a new directory by: ${restore}`,
-    1,
   );
 }
 

@@ -2,7 +2,9 @@
 // exit codes.
 
 import { etcdServerVersion } from '../../config/etcd-version.js';
-import { readEtcdArguments } from './etcd-arguments.js';
+import { DamageError } from '../../shared/damage-error.js';
+import { exitCodes } from '../exit-codes.js';
+import { EtcdUsageError, readEtcdArguments } from './etcd-arguments.js';
 import { etcdFlags } from './etcd-flags.js';
 
 /** Runs one command line (without node and script). */
@@ -17,13 +19,16 @@ export async function runEtcdMain(words: readonly string[]): Promise<void> {
     }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`etcd: error verifying flags, ${message}. See 'etcd --help'.\n`);
-    process.exitCode = exitCodeOf(error);
+    const wrongFlags = error instanceof EtcdUsageError;
+    process.stderr.write(
+      wrongFlags ? `etcd: error verifying flags, ${message}. See 'etcd --help'.\n` : `etcd: ${message}\n`,
+    );
+    process.exitCode = wrongFlags
+      ? error.exitCode
+      : error instanceof DamageError
+        ? exitCodes.damaged
+        : exitCodes.failed;
   }
-}
-
-function exitCodeOf(error: unknown): number {
-  return typeof error === 'object' && error !== null && 'exitCode' in error ? Number(error.exitCode) : 1;
 }
 
 function versionText(): string {
