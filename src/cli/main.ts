@@ -116,7 +116,7 @@ function registerServer(program: Command): void {
   const command = program
     .command('server')
     .description('run one member of an ensemble in the foreground')
-    .option('--config <file>', "gometa's configuration file (default: one node on 127.0.0.1:5001, 5002 and 5003)");
+    .option('--config <file>', 'the configuration file (default: one node on 127.0.0.1:5001, 5002 and 5003)');
   settingOptions(command).action(async (options: Record<string, string | boolean | undefined>) => {
     const { runServer } = await import('./commands/server-command.js');
     await runServer(configFile(options), flagValues(options));

@@ -22,6 +22,11 @@ export function note(text: string): void {
   process.stderr.write(`zabtree: ${text}\n`);
 }
 
+/** `1 key`, `2 keys`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
 /** `{name: text}` when the bytes are UTF-8, else `{nameBase64: base64}`. */
 export function jsonBytes(name: string, bytes: Uint8Array): Record<string, string> {
   const text = utf8Text(bytes);

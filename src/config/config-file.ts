@@ -48,7 +48,8 @@ export function configErrorOf(source: string, problems: readonly string[]): Conf
   return new ConfigError(`Cannot use ${source}: ${problems.join(`\n${' '.repeat(4)}and: `)}`);
 }
 
-function reasonOf(error: unknown): string {
+/** For a person, where the file system's own words say little. */
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') return 'there is no such file';

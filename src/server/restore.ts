@@ -2,6 +2,7 @@
 // yet, from a snapshot of zabtree or etcd. Starts nothing; docs/decisions/0009-restored-members-are-blank.md says why so.
 
 import { randomBytes } from 'node:crypto';
+import { reasonOf } from '../config/config-file.js';
 import type { NodeConfig } from '../config/node-config.js';
 import { DiskFile } from '../etcd-snapshot/disk-file.js';
 import { SnapshotFileError } from '../etcd-snapshot/snapshot-file-error.js';
@@ -27,12 +28,13 @@ export interface RestoreRequest {
 
 /** Rejects with one clear error when the file or the directory will not do; then nothing is left behind. */
 export async function restoreSnapshot({ config, file, skipChecksum }: RestoreRequest): Promise<FilledTree> {
-  const cannot = (cause: Error): Error => new Error(`Cannot restore snapshot "${file}": ${cause.message}`, { cause });
+  const cannot = (cause: unknown): Error =>
+    new Error(`Cannot restore snapshot "${file}": ${reasonOf(cause)}`, { cause });
   let disk: DiskFile;
   try {
     disk = new DiskFile(file);
   } catch (error) {
-    throw error instanceof Error ? cannot(error) : error;
+    throw cannot(error);
   }
   try {
     const reader = new SnapshotReader(disk);

@@ -161,7 +161,7 @@ test('words in double quotes may hold spaces, on a line of their own command alo
   ]);
   expect(code).toBe(0);
   expect(stdout).toContain('\nResult = a "big" value\n, len(result) = 14\n');
-  expect(stdout).toContain('\nquoted/my key = a "big" value\\x0a\n1 keys\n');
+  expect(stdout).toContain('\nquoted/my key = a "big" value\\x0a\n1 key\n');
   expect(stdout).toContain('\nEnter Key\nResult = "as typed", len(result) = 10\n');
   expect(stdout).toContain(
     'Error : INVALID_ARGUMENT: Cannot run Get: the number of arguments is 2, expected at most 1',
@@ -218,7 +218,7 @@ test('the further commands answer', async () => {
   ]);
   expect(stdout).toContain('print changes until Enter is pressed');
   expect(stdout).toContain('listed/a = 1\nlisted/b = 2\n2 keys\n');
-  expect(stdout).toContain('1 keys, and more');
+  expect(stdout).toContain('1 key, and more');
   expect(stdout.match(/ leader /g)).toHaveLength(2);
   expect(stdout).toContain('3 nodes agree');
   expect(stdout).toContain('\n1f\nOK, granted for 600 s\n');

@@ -188,7 +188,10 @@ describe('zabtree snapshot restore', () => {
       bytes.writeUInt8(bytes.readUInt8(20_000) ^ 1, 20_000);
       writeFileSync(damaged, bytes);
       const missing = await restore(test, 0, join(test.ensemble.directory, 'missing.db'));
-      expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/Cannot restore snapshot .*ENOENT/) });
+      expect(missing).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/Cannot restore snapshot .*: there is no such file/),
+      });
       const failed = await restore(test, 0, damaged);
       expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/its checksum does not match/) });
       const bare = join(test.ensemble.directory, 'bare.db');

@@ -36,13 +36,18 @@ async function compareAll(flags: DigestFlags): Promise<void> {
     });
   } else {
     await write(digestTable(digests));
-    note(equal ? `${digests.length} nodes agree` : 'the nodes differ');
+    note(agreementText(digests));
   }
   if (!equal) process.exitCode = exitCodes.failed;
 }
 
-export function digestsAgree(digests: readonly DigestAnswer[]): boolean {
+function digestsAgree(digests: readonly DigestAnswer[]): boolean {
   return new Set(digests.map((answer) => `${answer.zxid} ${answer.revision} ${answer.digest}`)).size === 1;
+}
+
+export function agreementText(digests: readonly DigestAnswer[]): string {
+  if (!digestsAgree(digests)) return 'the nodes differ';
+  return digests.length === 1 ? 'there is 1 node: nothing to compare' : `${digests.length} nodes agree`;
 }
 
 export function digestTable(digests: readonly DigestAnswer[]): string {

@@ -4,7 +4,7 @@
 import type { FlagValues } from '../../config/config-settings.js';
 import { loadNodeConfig } from '../../config/load-node-config.js';
 import { restoreSnapshot } from '../../server/restore.js';
-import { note } from '../output.js';
+import { counted, note } from '../output.js';
 
 export interface RestoreAction {
   readonly file: string;
@@ -20,7 +20,7 @@ export async function runRestore(
   const restored = await restoreSnapshot({ config, file, skipChecksum });
   const { revision, compactedRevision, versions, leases, users, foreignPasswords, accessEnabled } = restored;
   note(`"${config.dataDir}" is at revision ${revision}, compacted up to ${compactedRevision}`);
-  note(`it has ${versions} versions of keys, ${leases} leases and ${users} users`);
+  note(`it has ${counted(versions, 'version')} of keys, ${counted(leases, 'lease')} and ${counted(users, 'user')}`);
   if (foreignPasswords > 0) {
     const consequence = accessEnabled ? ', and access control is on: only a client certificate gets anybody in' : '';
     note(`${foreignPasswords} of them have a password that cannot be verified here${consequence}`);

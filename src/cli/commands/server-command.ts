@@ -10,7 +10,7 @@ import { type RunningServer, startServer } from '../../server/server.js';
 import { DamageError } from '../../shared/damage-error.js';
 import { StoreError } from '../../shared/errors.js';
 import { exitCodes } from '../exit-codes.js';
-import { note } from '../output.js';
+import { counted, note } from '../output.js';
 
 /** A node that cannot finish its work in this time is ended without: its log is durable at every moment. */
 const closeTimeoutMs = 10_000;
@@ -63,7 +63,7 @@ export async function serve(config: NodeConfig, { rebuildWords, stopped, onServi
     // The codes of errors are for clients: a port that cannot be had is no lack of a quorum.
     throw error instanceof StoreError ? new Error(error.message, { cause: error }) : error;
   });
-  note(`ready: node ${config.self.id} of ${config.members.length}, data in ${config.dataDir}`);
+  note(`ready: node ${config.self.id} of ${counted(config.members.length, 'member')}, data in ${config.dataDir}`);
   const { listen } = config;
   note(`ready: elections on ${listen.election}, members on ${listen.message}, clients on ${clientAddresses(config)}`);
 }

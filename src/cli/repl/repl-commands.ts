@@ -3,11 +3,11 @@
 import type { ZabtreeClient } from '../../client/zabtree-client.js';
 import { nearestKey } from '../../config/nearest-key.js';
 import { StoreError } from '../../shared/errors.js';
-import { digestsAgree, digestTable } from '../commands/digest-command.js';
+import { agreementText, digestTable } from '../commands/digest-command.js';
 import { statusTable } from '../commands/status-command.js';
 import type { Target } from '../connection-options.js';
 import { askMembers } from '../member-status.js';
-import { printable, table } from '../output.js';
+import { counted, printable, table } from '../output.js';
 import { commandWords } from './command-words.js';
 import { KeyLoad, loadSummary } from './key-load.js';
 import type { LineReader } from './line-reader.js';
@@ -210,7 +210,7 @@ export class ReplCommands {
         if (++shown <= limit) print(`${printable(record.key)} = ${shownValue(record.value)}`);
       }
     }
-    print(shown > limit ? `${limit} keys, and more` : `${shown} keys`);
+    print(shown > limit ? `${counted(limit, 'key')}, and more` : counted(shown, 'key'));
   }
 
   async #watch(prefix: string): Promise<void> {
@@ -248,7 +248,7 @@ export class ReplCommands {
   async #digest(): Promise<void> {
     const digests = await this.#context.client.digestAll();
     print(digestTable(digests).trimEnd());
-    print(digestsAgree(digests) ? `${digests.length} nodes agree` : 'The nodes differ');
+    print(agreementText(digests));
   }
 
   #use(text: string): void {
