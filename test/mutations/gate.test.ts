@@ -8,7 +8,7 @@ import type { Mutation } from './mutation.js';
 import { readRecordedSeeds, recordCommand } from './recorded-seeds.js';
 
 /** Seeds behind the recorded one: which ones is decided by the commit, and they need not notice anything. */
-const freshSeeds = 2;
+const freshSeeds = Number(process.env['GATE_FRESH_SEEDS'] ?? 2);
 /** From the recorded one on, how many are run without the mutation as well. */
 const cleanSeeds = 2;
 
