@@ -45,6 +45,16 @@ function requestsOf(bodies: readonly Parameters<typeof writeRequestFrame>[1]['bo
   return writer.finish();
 }
 
+/** The node may still count connections whose end was seen here already: until it does not, it sends clients away. */
+async function letIn(port: number): Promise<void> {
+  await until('a client to be let in', { timeoutMs: patienceMs }, async () => {
+    const client = await NativeTestClient.connect(port);
+    const answer = await client.ask({ type: 'status' }).catch(() => undefined);
+    client.close();
+    return answer?.code === 'OK' || undefined;
+  });
+}
+
 async function watched(test: TestEnsemble): Promise<{ leader: number; watch: WatchedEnsemble }> {
   const leader = await test.start();
   return { leader, watch: await WatchedEnsemble.begin(test, all) };
@@ -68,9 +78,7 @@ test('connections that say nothing, or say it a byte at a time, are closed and l
       await watch.look('connections that say nothing');
       await allClosed('the end of connections that say nothing', sockets);
       clearInterval(drip);
-      const client = await NativeTestClient.connect(addressOf(node.addresses.RequestAddr).port);
-      expect(await client.ask({ type: 'status' })).toMatchObject({ code: 'OK' });
-      client.close();
+      await letIn(addressOf(node.addresses.RequestAddr).port);
     }
     await watch.end();
   });
