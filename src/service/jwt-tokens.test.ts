@@ -95,6 +95,22 @@ describe('JwtTokens', () => {
     expect(signed.verify(jsonwebtoken.sign(claims, 'a secret of many letters'))).toMatchObject({ user: 'u' });
   });
 
+  it('looks into any text without signature for a claim, and finds none', () => {
+    const tokens = tokensOf();
+    const part = (text: string): string => Buffer.from(text).toString('base64url');
+    const head = part('{"typ":"JWT","alg":"RS256"}');
+    const wrong = [
+      `${head}.${part('no JSON')}.xx`,
+      `${head}..xx`,
+      `${head}.${part('null')}.xx`,
+      `${part('null')}.xx.xx`,
+      '',
+    ];
+    for (const token of wrong) expect(tokens.peek(token), token).toBeUndefined();
+    const forged = `${head}.${part('{"username":"u","revision":7}')}.xx`;
+    expect(tokens.peek(forged)).toMatchObject({ user: 'u', revision: 7 });
+  });
+
   it('remembers so many and no more', () => {
     const tokens = tokensOf({}, { nowMs: startMs }, 2);
     const issued = [1, 2, 3].map((revision) => tokens.issue({ user: 'u', revision }));

@@ -87,7 +87,13 @@ export class JwtTokens {
 
   /** What the token says, whoever signed it: only to know what to wait for. */
   peek(token: string): JwtClaims | undefined {
-    return token.length > tokenLengthMax ? undefined : claimsIn(jsonwebtoken.decode(token));
+    if (token.length > tokenLengthMax) return undefined;
+    try {
+      return claimsIn(jsonwebtoken.decode(token));
+    } catch {
+      // It throws for claims that are no JSON, and anybody may send them.
+      return undefined;
+    }
   }
 
   private verified(token: string, nowMs: number): KeptClaims | undefined {
