@@ -12,9 +12,6 @@ import type { WatchAnswer } from './codec/watch-response.js';
 import { failureOf, statusText } from './errors.js';
 import type { EventsOptions, WatchDesk } from './watch-desk.js';
 
-/** Keys and values of events of several revisions that one response may have: clients bound what they take. */
-const collectedBytesMax = 256 * 2 ** 10;
-
 /** What a watch sees of the stream that it belongs to. */
 export interface WatchOwner {
   readonly desk: WatchDesk;
@@ -23,6 +20,8 @@ export interface WatchOwner {
   send(response: Bytes): void;
   /** The watch has events that leave together with those of the rest of this turn. */
   collect(watch: EtcdWatch): void;
+  /** It has so many more bytes of them. */
+  collected(bytes: number): void;
   answer(answer: WatchAnswer, revision?: Revision): void;
   liveChanged(live: boolean): void;
   /** The watch is over and has been told so. */
@@ -41,7 +40,6 @@ export class EtcdWatch implements WatchSink, EventsOptions {
   /** Was sent no events since it was last asked. */
   private quiet = true;
   private collected: WatchEvent[] = [];
-  private collectedBytes = 0;
   private readonly owner: WatchOwner;
   private handle: WatchHandle | null = null;
 
@@ -88,11 +86,12 @@ export class EtcdWatch implements WatchSink, EventsOptions {
       return;
     }
     if (this.collected.length === 0) this.owner.collect(this);
+    let bytes = 0;
     for (const event of events) {
       this.collected.push(event);
-      this.collectedBytes += event.key.length + (event.record?.value.length ?? 0);
+      bytes += event.key.length + (event.record?.value.length ?? 0);
     }
-    if (this.collectedBytes >= collectedBytesMax) this.tell();
+    this.owner.collected(bytes);
   }
 
   /** Sends what was collected. */
@@ -100,7 +99,6 @@ export class EtcdWatch implements WatchSink, EventsOptions {
     const events = this.collected;
     if (events.length === 0) return;
     this.collected = [];
-    this.collectedBytes = 0;
     this.owner.desk.sendEvents(this, events, (response) => this.owner.send(response));
   }
 

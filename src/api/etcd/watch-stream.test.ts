@@ -55,6 +55,22 @@ describe('a stream of watches', () => {
     }
   });
 
+  it('with hundreds of watches of one key holds little of it for a client that reads nothing', async () => {
+    const port = await open();
+    const client = port.stream();
+    const count = 300;
+    for (let id = 0; id < count; id++) client.create({ key: 'k' });
+    await until('the watches', () => client.created === count);
+    client.stream.pause();
+    // 60 MB in all, of one transaction.
+    await port.write({ type: 'set', key: Buffer.from('k'), value: new Uint8Array(200_000) });
+    await port.write({ type: 'set', key: Buffer.from('other'), value: new Uint8Array(1) });
+    expect(port.port.heldBytes).toBeLessThan(4 * 2 ** 20);
+    client.stream.resume();
+    await until('all of them', () => client.responses.length === 2 * count);
+    for (let id = 0; id < count; id++) expect(client.revisions(id)).toEqual([2]);
+  });
+
   it('whose client reads nothing until its place is compacted is told so', async () => {
     const port = await open({ grpcStreamQueueBytesMax: 16 * 1024 });
     const client = port.stream();

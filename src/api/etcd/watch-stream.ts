@@ -18,6 +18,11 @@ import type { WatchDesk } from './watch-desk.js';
 const resumedAtOnce = 64;
 /** Part of the interval between reports of progress by which streams differ, so that they do not report at once. */
 const progressJitter = 0.1;
+/**
+ * Keys and values that the watches of a stream may collect before they are told: clients bound what they take in one
+ * response, and as long as nothing is sent it is not known whether there is room.
+ */
+const collectedBytesMax = 256 * 2 ** 10;
 const leastKey: Bytes = new Uint8Array(1);
 
 export class WatchStream implements MessageStream, WatchOwner {
@@ -32,6 +37,7 @@ export class WatchStream implements MessageStream, WatchOwner {
   private waking = false;
   /** Watches with events of this turn. */
   private collecting: EtcdWatch[] = [];
+  private collectedBytes = 0;
   /** Watches that are not live. */
   private behind = 0;
   /** The client wants to be told once all of them are. */
@@ -78,11 +84,17 @@ export class WatchStream implements MessageStream, WatchOwner {
     this.collecting.push(watch);
   }
 
+  collected(bytes: number): void {
+    this.collectedBytes += bytes;
+    if (this.collectedBytes >= collectedBytesMax) this.tell();
+  }
+
   /** Sends what its watches have collected. */
   tell(): void {
     const { collecting } = this;
     if (collecting.length === 0) return;
     this.collecting = [];
+    this.collectedBytes = 0;
     for (const watch of collecting) watch.tell();
   }
 
@@ -250,6 +262,7 @@ export class WatchStream implements MessageStream, WatchOwner {
     this.watches.clear();
     this.waiting.clear();
     this.collecting = [];
+    this.collectedBytes = 0;
     if (this.progressTimer !== null) clearInterval(this.progressTimer);
     this.desk.leaderGuard.release(this.call);
   }

@@ -458,6 +458,7 @@ describe('Watch', () => {
       mayDeliver: () => true,
       send: () => undefined,
       collect: () => undefined,
+      collected: () => undefined,
       answer: ({ canceled, cancelReason }) => void told.push(`${canceled} ${cancelReason}`),
       liveChanged: () => undefined,
       ended: () => void told.push('ended'),
