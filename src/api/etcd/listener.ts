@@ -57,16 +57,21 @@ function onceJudgeable(context: EtcdContext, method: GrpcMethod, actors: CallAct
   return {
     type: 'unary',
     handle: (call, request) => {
-      if (actors.canJudge(call)) {
-        handle(call, request);
-        return;
+      try {
+        if (actors.canJudge(call)) {
+          handle(call, request);
+          return;
+        }
+        const kept = copyBytes(request);
+        actors.whenJudgeable(call, (error) => {
+          if (call.over) return;
+          if (error === null) handle(call, kept);
+          else failCall(context, call, error);
+        });
+      } catch (error) {
+        // Of the token: whatever the methods themselves throw has ended the call before it comes here.
+        failCall(context, call, error);
       }
-      const kept = copyBytes(request);
-      actors.whenJudgeable(call, (error) => {
-        if (call.over) return;
-        if (error === null) handle(call, kept);
-        else failCall(context, call, error);
-      });
     },
   };
 }
