@@ -1,6 +1,6 @@
 // Reads a configuration file: usually a JSON object, with errors that name the file and the line.
 
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ConfigError } from './config-error.js';
 import type { ConfigDocument } from './config-settings.js';
 
@@ -27,20 +27,35 @@ export function readConfigFile(file: string): ConfigDocument {
 export function readConfigText(file: string): string {
   let bytes: Buffer;
   try {
-    requireSmall(file, statSync(file).size);
-    bytes = readFileSync(file);
+    bytes = readSmall(file);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`Cannot read configuration "${file}": ${reasonOf(error)}`, { cause: error });
   }
-  // What is no file on a disk has no size before it is read.
-  requireSmall(file, bytes.length);
   return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }
 
-function requireSmall(file: string, size: number): void {
-  if (size <= fileBytesMax) return;
-  throw new ConfigError(`Cannot use configuration "${file}": it has ${size} bytes, expected at most ${fileBytesMax}`);
+/** What is no file on a disk has no size before it is read, and may have no end. */
+function readSmall(file: string): Buffer {
+  const handle = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(handle);
+    if (size > fileBytesMax) throw tooLarge(file, `it has ${size} bytes`);
+    const memory = Buffer.alloc(fileBytesMax + 1);
+    let length = 0;
+    while (length < memory.length) {
+      const count = readSync(handle, memory, length, memory.length - length, null);
+      if (count === 0) return memory.subarray(0, length);
+      length += count;
+    }
+    throw tooLarge(file, 'it has more');
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function tooLarge(file: string, found: string): ConfigError {
+  return new ConfigError(`Cannot use configuration "${file}": ${found}, expected at most ${fileBytesMax} bytes`);
 }
 
 /** One clear error for everything that is wrong with a configuration. */

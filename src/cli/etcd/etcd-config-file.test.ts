@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readConfigText } from '../../config/config-file.js';
 import { loadNodeConfig } from '../../config/load-node-config.js';
 import type { NodeConfig } from '../../config/node-config.js';
 import { readEtcdArguments } from './etcd-arguments.js';
@@ -125,7 +126,13 @@ describe("etcd's configuration file", () => {
   });
 
   it('is no larger than a megabyte', () => {
-    expect(errorOf(`name: ${'x'.repeat(2 ** 20)}`)).toContain(`it has ${2 ** 20 + 6} bytes, expected at most 1048576`);
+    expect(errorOf(`name: ${'x'.repeat(2 ** 20)}`)).toContain(
+      `it has ${2 ** 20 + 6} bytes, expected at most 1048576 bytes`,
+    );
+  });
+
+  it.skipIf(!existsSync('/dev/zero'))('is read no further than that where it has no end', () => {
+    expect(() => readConfigText('/dev/zero')).toThrow('it has more, expected at most 1048576 bytes');
   });
 
   it('is what --config-file and ETCD_CONFIG_FILE name, and then it alone counts', () => {
