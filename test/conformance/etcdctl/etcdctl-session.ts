@@ -125,6 +125,10 @@ export class EtcdctlSession {
   private masked(line: string): string {
     let text = line.replaceAll(this.cluster.directory, 'DIRECTORY');
     for (const endpoint of this.cluster.endpoints) text = text.replaceAll(endpoint, 'ENDPOINT');
+    // In no order: etcd keeps them in a map.
+    text = text.replace(/attached keys\(\[(.*)\]\)/, (_, keys: string) => {
+      return `attached keys([${keys.split(' ').sort().join(' ')}])`;
+    });
     return alwaysMasked.reduce((masked, [pattern, name]) => masked.replaceAll(pattern, name), text);
   }
 }
