@@ -12,6 +12,8 @@ type SizeOf = (record: KeyRecord) => number;
 export interface Choice {
   /** Values have to be read for the records that follow. */
   readonly wantsValues: boolean;
+  /** Values may be kept that are taken from now on: until it says so no more, they have to be in memory of their own. */
+  readonly keepsValues: boolean;
   readonly error: StoreError | null;
   /** Of the answer. */
   readonly records: number;
@@ -48,6 +50,10 @@ export class KeyOrderChoice implements Choice {
   get wantsValues(): boolean {
     const { keysOnly, countOnly } = this.selection;
     return !keysOnly && !countOnly && !this.full;
+  }
+
+  get keepsValues(): boolean {
+    return this.held !== null;
   }
 
   take(record: KeyRecord, sizeOf: SizeOf): void {
@@ -124,6 +130,10 @@ export class SortedChoice implements Choice {
   get wantsValues(): boolean {
     const { keysOnly, countOnly, sortTarget } = this.selection;
     return !countOnly && (!keysOnly || sortTarget === 'value');
+  }
+
+  get keepsValues(): boolean {
+    return this.holds || this.selection.sortTarget === 'value';
   }
 
   take(record: KeyRecord, sizeOf: SizeOf): void {

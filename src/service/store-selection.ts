@@ -2,8 +2,7 @@
 // rest is read again page by page, as the sink takes it. Between its slices it holds a pin and at most one page, or, where
 // another order than that of the keys is wanted, what it sorts by.
 
-import type { Bytes } from '../shared/bytes.js';
-import { compareBytes } from '../shared/bytes.js';
+import { type Bytes, compareBytes, copyPart } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
@@ -56,6 +55,8 @@ export class StoreSelection implements SelectionHandle, TurnTaker {
   private cursor: Bytes;
   private count = 0;
   private delivered = 0;
+  /** Of what is not delivered yet, about. */
+  private bytesLeft = 0;
   private admitted = false;
   private pin: RevisionPin | null = null;
   private cancelTimer: (() => void) | null = null;
@@ -144,6 +145,7 @@ export class StoreSelection implements SelectionHandle, TurnTaker {
       to,
       at: this.revision,
       keysOnly: !valuesWanted,
+      borrowed: !choice.keepsValues,
       rowsMax: limits.selectionSliceRows,
     };
     const next = tree.slice(range, (record) => {
@@ -179,6 +181,7 @@ export class StoreSelection implements SelectionHandle, TurnTaker {
     const { records, bytes, more } = choice.finish();
     this.phase = 'deliver';
     this.cursor = this.selection.from;
+    this.bytesLeft = bytes;
     sink.begin({ revision, count, more, records, bytes });
     if (this.isOver()) return;
     const { held } = choice;
@@ -208,7 +211,15 @@ export class StoreSelection implements SelectionHandle, TurnTaker {
     let bytes = 0;
     let stoppedAt: Bytes | undefined;
     const { keysOnly, to } = selection;
-    const range = { from: this.cursor, to, at: this.revision, keysOnly, rowsMax: limits.selectionSliceRows };
+    const memory = new PageMemory(keysOnly ? 0 : Math.max(0, Math.min(limits.selectionPageBytes, this.bytesLeft)));
+    const range = {
+      from: this.cursor,
+      to,
+      at: this.revision,
+      keysOnly,
+      borrowed: true,
+      rowsMax: limits.selectionSliceRows,
+    };
     const next = tree.slice(range, (record) => {
       const enough = bytes >= limits.selectionPageBytes || page.length >= limits.selectionPageRecords;
       if (enough || this.delivered + page.length === this.choice.records) {
@@ -216,12 +227,13 @@ export class StoreSelection implements SelectionHandle, TurnTaker {
         return false;
       }
       if (passesFilters(record, selection)) {
-        const answered = keysOnly ? withoutValue(record) : record;
+        const answered = keysOnly ? withoutValue(record) : memory.own(record);
         bytes += answered.key.length + answered.value.length;
         page.push(answered);
       }
       return true;
     });
+    this.bytesLeft -= bytes;
     const cursor = stoppedAt ?? next;
     if (cursor !== undefined) this.cursor = cursor;
     else if (this.delivered + page.length !== this.choice.records) throw changed();
@@ -289,6 +301,30 @@ export class StoreSelection implements SelectionHandle, TurnTaker {
   /** The sink may have cancelled it while it was told something. */
   private isOver(): boolean {
     return this.phase === 'ended';
+  }
+}
+
+/** Memory of one page's values: one piece for all of them is much less work than one for each. */
+class PageMemory {
+  private readonly bytes: Uint8Array;
+  private used = 0;
+
+  constructor(byteLength: number) {
+    this.bytes = new Uint8Array(byteLength);
+  }
+
+  /** The record with a value of its own. */
+  own({ key, value, createRevision, modRevision, version, lease }: KeyRecord): KeyRecord {
+    return { key, value: this.copy(value), createRevision, modRevision, version, lease };
+  }
+
+  private copy(value: Bytes): Bytes {
+    const start = this.used;
+    const end = start + value.length;
+    if (end > this.bytes.length) return copyPart(value, 0, value.length);
+    this.bytes.set(value, start);
+    this.used = end;
+    return this.bytes.subarray(start, end);
   }
 }
 

@@ -1,6 +1,7 @@
 // The rows of the meta table and the keys of sessions: which format this is, whether the tree is whole, TreeMeta, and how
 // far compaction has come.
 
+import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import { type ClientId, type Revision, revisionFirst, zxidZero } from '../shared/ids.js';
 import type { SessionRecord, TreeMeta } from '../tree/store.js';
@@ -33,7 +34,7 @@ export function encodeMetaRow(state: MetaState, meta: TreeMeta): Buffer {
 }
 
 /** Throws CORRUPT or UNSUPPORTED, naming the directory, when the tree may not be used. */
-export function decodeMetaRow(directory: string, row: Buffer): TreeMeta {
+export function decodeMetaRow(directory: string, row: Bytes): TreeMeta {
   verify('meta', metaKey, row);
   const cursor = new ByteCursor(row, checksumBytes);
   const version = cursor.varint();

@@ -2,6 +2,7 @@
 // that a lookup of its key finds it. A slice holds no read
 // transaction when it returns, so that pages are not kept from being reused; what is written meanwhile is met or not.
 
+import type { Bytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import { type LmdbTables, readRow, type Table } from './lmdb-tables.js';
 import { verify } from './tree-rows.js';
@@ -30,7 +31,7 @@ export function scrubTables(tables: LmdbTables, from: ScrubPosition | null): Scr
 function scrubTable(table: Table, name: string, { table: index, after }: ScrubPosition): ScrubSlice {
   let rows = 0;
   let bytes = 0;
-  let last: Buffer | null = null;
+  let last: Bytes | null = null;
   // The least key behind the last one.
   const start = after === null ? beforeAll : Buffer.concat([after, afterSuffix]);
   for (const { key, value } of table.getRange({ start })) {
@@ -48,7 +49,7 @@ function scrubTable(table: Table, name: string, { table: index, after }: ScrubPo
   return { next, rows, bytes };
 }
 
-function unreachable(table: string, key: Buffer): StoreError {
-  const shown = JSON.stringify(key.toString('latin1'));
+function unreachable(table: string, key: Bytes): StoreError {
+  const shown = JSON.stringify(Buffer.from(key).toString('latin1'));
   return new StoreError('CORRUPT', `Cannot read row ${shown} of table "${table}": it is there, but a lookup misses it`);
 }

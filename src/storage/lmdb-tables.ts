@@ -4,14 +4,16 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Bytes, copyPart } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { StoreUsage } from '../tree/store.js';
 import { LookupKeys } from './tree-rows.js';
 
-export type Table = Database<Buffer, Buffer>;
+/** Rows are given out in plain arrays of their own memory. */
+export type Table = Database<Bytes, Bytes>;
 
 export interface LmdbTables {
-  readonly root: RootDatabase<Buffer, Buffer>;
+  readonly root: RootDatabase<Bytes, Bytes>;
   /** space, key -> where the versions of a user's key are, and its newest one without the value. Small rows. */
   readonly heads: Table;
   /** revision, space, key -> one version of a user's key. Grows at its end; compaction takes out what was replaced. */
@@ -40,7 +42,8 @@ export function openTables(directory: string, { existing }: { readonly existing:
   if (found) requireMetaPages(file);
   const root = openRoot(file);
   if (found) requireWholeFile(root, file);
-  const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...binary });
+  const table = (name: string): Table =>
+    Object.assign(root.openDB<Bytes, Bytes>({ name, ...plainBytes }), ownBeginning);
   return {
     root,
     heads: table('heads'),
@@ -72,7 +75,7 @@ function requireMetaPages(file: string): void {
 }
 
 /** Touching a page that lies behind the end of the file would end the process without a word. */
-function requireWholeFile(root: RootDatabase<Buffer, Buffer>, file: string): void {
+function requireWholeFile(root: RootDatabase<Bytes, Bytes>, file: string): void {
   const { lastPageNumber, pageSize } = root.getStats() as {
     readonly lastPageNumber: number;
     readonly pageSize: number;
@@ -123,18 +126,39 @@ export function isLmdbDamage(code: unknown): boolean {
   return damageCodes.has(String(code));
 }
 
-const binary = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
+/**
+ * How LMDB's binding is to hand out keys and values, whose memory it uses again for the next row: as plain arrays. Making
+ * a Buffer of each costs as much as the rest of reading it.
+ */
+const plainBytes = {
+  encoding: 'binary',
+  encoder: {
+    encode: (value: Bytes): Bytes => value,
+    decode: (row: Uint8Array): Bytes => copyPart(row, 0, row.length),
+  },
+  keyEncoder: {
+    writeKey(key: Bytes, target: Uint8Array, start: number): number {
+      target.set(key, start);
+      return start + key.length;
+    },
+    readKey: copyPart,
+  },
+  cache: false,
+} as const;
+
+/** Stands before every key. With an encoder of keys the binding would begin elsewhere (its types do not know this). */
+const ownBeginning = { defaultBeginningKey: Uint8Array.of(0) } as const;
 
 /** A commit returns when it is on disk, meta page and all. (lmdb's types do not know safeRestore.) */
 const durable: { readonly overlappingSync: boolean } = Object.freeze({ overlappingSync: false, safeRestore: true });
 
-function openRoot(path: string): RootDatabase<Buffer, Buffer> {
+function openRoot(path: string): RootDatabase<Bytes, Bytes> {
   let last: unknown;
   for (const mapSize of mapBytesWanted) {
     try {
-      return open<Buffer, Buffer>({
+      return open<Bytes, Bytes>({
         path,
-        ...binary,
+        ...plainBytes,
         mapSize,
         maxDbs: 8,
         noSubdir: true,
@@ -156,8 +180,8 @@ export type ReadTransaction = ReturnType<LmdbTables['root']['useReadTransaction'
 /** What lmdb does and its types do not say. */
 interface FastTable {
   readonly lastSize: number;
-  getBinaryFast(key: Buffer, options?: { readonly transaction: ReadTransaction }): Buffer | undefined;
-  putSync(key: Buffer, value: Buffer, options: { readonly append: true }): boolean;
+  getBinaryFast(key: Bytes, options?: { readonly transaction: ReadTransaction }): Uint8Array | undefined;
+  putSync(key: Bytes, value: Bytes, options: { readonly append: true }): boolean;
 }
 
 function fast(table: Table): FastTable {
@@ -165,25 +189,23 @@ function fast(table: Table): FastTable {
 }
 
 /** Bytes of a point read, valid until the next read: LMDB's buffer has room beyond the value. Not to be written to. */
-export function readRow(table: Table, key: Buffer, transaction?: ReadTransaction): Buffer | undefined {
+export function readRow(table: Table, key: Bytes, transaction?: ReadTransaction): Bytes | undefined {
   const reads = fast(table);
   const bytes = transaction === undefined ? reads.getBinaryFast(key) : reads.getBinaryFast(key, { transaction });
-  return bytes?.subarray(0, reads.lastSize);
+  return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, reads.lastSize);
 }
 
-const slice = Uint8Array.prototype.slice;
-
 /** Bytes of a point read in memory of their own. */
-export function copyRow(table: Table, key: Buffer, transaction?: ReadTransaction): Uint8Array | undefined {
+export function copyRow(table: Table, key: Bytes, transaction?: ReadTransaction): Bytes | undefined {
   const reads = fast(table);
   const bytes = transaction === undefined ? reads.getBinaryFast(key) : reads.getBinaryFast(key, { transaction });
-  return bytes === undefined ? undefined : slice.call(bytes, 0, reads.lastSize);
+  return bytes === undefined ? undefined : copyPart(bytes, 0, reads.lastSize);
 }
 
 const append = { append: true } as const;
 
 /** Puts a row behind all others, without a search, so that pages become full. Inside a write transaction. */
-export function appendRow(table: Table, key: Buffer, value: Buffer): void {
+export function appendRow(table: Table, key: Bytes, value: Bytes): void {
   if (!fast(table).putSync(key, value, append)) {
     throw new Error('Cannot append a row: it does not belong behind the last one');
   }

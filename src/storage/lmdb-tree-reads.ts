@@ -1,7 +1,7 @@
 // Reads of the LMDB tables: newest and older versions of keys, ranges, history. Every row is verified; nothing returned
 // shares memory with LMDB. A call sees one transaction and holds none when it returns.
 
-import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import { type Bytes, copyPart, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
@@ -72,37 +72,37 @@ export function scan(
   }
   let rows = 0;
   for (const { key, value } of tables.records.getRange({ start, end })) {
-    if (range.rowsMax !== undefined && rows >= range.rowsMax) return key.subarray(1);
+    if (range.rowsMax !== undefined && rows >= range.rowsMax) return keyOfHead(key);
     rows += 1;
     verify('records', key, value);
-    if (!visit(decodeVersion(key.subarray(1), value, range.keysOnly ?? false))) return undefined;
+    if (!visit(decodeVersion(keyOfHead(key), value, range.keysOnly ?? false))) return undefined;
   }
   return undefined;
 }
 
 function scanHeads(
   tables: LmdbTables,
-  rows: { readonly start: Buffer; readonly end: Buffer },
-  { at, keysOnly = false, rowsMax = Number.POSITIVE_INFINITY }: StoreRange,
+  rows: { readonly start: Bytes; readonly end: Bytes },
+  { at, keysOnly = false, borrowed = false, rowsMax = Number.POSITIVE_INFINITY }: StoreRange,
   visit: (record: KeyRecord) => boolean,
 ): Bytes | undefined {
   let count = 0;
   for (const { key: row, value } of tables.heads.getRange(rows)) {
-    const key = row.subarray(1);
-    if (count >= rowsMax) return key;
+    if (count >= rowsMax) return keyOfHead(row);
     count += 1;
     verify('heads', row, value);
     const head = decodeHead(value);
     const newest = newestOf(head);
     if (at === undefined || newest <= at) {
       if (head.deleted) continue;
-      if (!visit(keysOnly ? { key, value: emptyBytes, ...stateOf(head) } : recordOf(tables, row, key, newest)))
+      const key = keyOfHead(row);
+      if (!visit(keysOnly ? withoutValue(key, head) : recordOf(tables, row, key, newest, { borrowed })))
         return undefined;
       continue;
     }
     const revision = revisionAt(tables, row, head, at);
     if (revision === noRevision) continue;
-    if (!visit(recordOf(tables, row, key, revision, { keysOnly }))) return undefined;
+    if (!visit(recordOf(tables, row, keyOfHead(row), revision, { keysOnly, borrowed }))) return undefined;
   }
   return undefined;
 }
@@ -160,7 +160,7 @@ export function readKeyRevisions(
 }
 
 /** A verified head; undefined when the key has no version. */
-export function readHead(tables: LmdbTables, row: Buffer, transaction?: ReadTransaction): Head | undefined {
+export function readHead(tables: LmdbTables, row: Bytes, transaction?: ReadTransaction): Head | undefined {
   const stored = readRow(tables.heads, row, transaction);
   if (stored === undefined) return undefined;
   verify('heads', row, stored);
@@ -170,7 +170,7 @@ export function readHead(tables: LmdbTables, row: Buffer, transaction?: ReadTran
 /** Revision of the record of a key that was current at `at`, which is not compacted; noRevision when there was none. */
 export function revisionAt(
   tables: LmdbTables,
-  row: Buffer,
+  row: Bytes,
   head: Head,
   at: Revision,
   transaction?: ReadTransaction,
@@ -192,7 +192,7 @@ export function revisionAt(
 
 function readVersionLinks(
   tables: LmdbTables,
-  row: Buffer,
+  row: Bytes,
   revision: Revision,
   transaction: ReadTransaction | undefined,
 ): VersionLinks {
@@ -203,16 +203,23 @@ function readVersionLinks(
   return readLinks(stored);
 }
 
+interface RecordOptions {
+  readonly keysOnly?: boolean;
+  /** The value may be in LMDB's memory and is valid until the next read. */
+  readonly borrowed?: boolean;
+  readonly transaction?: ReadTransaction;
+}
+
 /** The record of a version that is known to be there. */
 function recordOf(
   tables: LmdbTables,
-  row: Buffer,
+  row: Bytes,
   key: Bytes,
   revision: Revision,
-  { keysOnly = false, transaction }: { readonly keysOnly?: boolean; readonly transaction?: ReadTransaction } = {},
+  { keysOnly = false, borrowed = false, transaction }: RecordOptions = {},
 ): KeyRecord {
   const versionRow = tables.lookupKeys.version(revision, row);
-  const stored = (keysOnly ? readRow : copyRow)(tables.versions, versionRow, transaction);
+  const stored = (keysOnly || borrowed ? readRow : copyRow)(tables.versions, versionRow, transaction);
   if (stored === undefined) throw missing(row, revision);
   verify('versions', versionRow, stored);
   return decodeVersion(key, stored, keysOnly);
@@ -228,7 +235,7 @@ export function* currentRecords(
     verify('heads', row, value);
     const head = decodeHead(value);
     if (head.deleted) continue;
-    yield { space: userSpace, record: recordOf(tables, row, row.subarray(1), newestOf(head), { transaction }) };
+    yield { space: userSpace, record: recordOf(tables, row, keyOfHead(row), newestOf(head), { transaction }) };
   }
   yield* otherRecords(tables, transaction);
   return undefined;
@@ -254,7 +261,7 @@ export function* recordsOf(
   const rows = { start: Buffer.from([space]), end: spaceEnd(space), transaction };
   for (const { key: row, value } of tables.records.getRange(rows)) {
     verify('records', row, value);
-    yield decodeVersion(row.subarray(1), value, false);
+    yield decodeVersion(keyOfHead(row), value, false);
   }
   return undefined;
 }
@@ -293,9 +300,19 @@ export function* retainedVersions(
   return undefined;
 }
 
-function missing(row: Buffer, revision: Revision): StoreError {
-  const shown = JSON.stringify(row.subarray(1).toString('latin1'));
+function missing(row: Bytes, revision: Revision): StoreError {
+  const shown = JSON.stringify(Buffer.from(keyOfHead(row)).toString('latin1'));
   return new StoreError('CORRUPT', `Cannot read key ${shown} of the tree: its version ${revision} is missing`);
+}
+
+/** In memory of its own. */
+function keyOfHead(row: Bytes): Bytes {
+  return copyPart(row, 1, row.length);
+}
+
+function withoutValue(key: Bytes, head: Head): KeyRecord {
+  const { createRevision, version, lease } = head;
+  return { key, value: emptyBytes, createRevision, modRevision: newestOf(head), version, lease };
 }
 
 function stateOf(head: Head): KeyState {
@@ -304,6 +321,6 @@ function stateOf(head: Head): KeyState {
 }
 
 /** Key of the head of a key; undefined when it is longer than any that LMDB takes, so that there is none. */
-function lookUpHeadKey(tables: LmdbTables, space: SpaceId, key: Bytes): Buffer | undefined {
+function lookUpHeadKey(tables: LmdbTables, space: SpaceId, key: Bytes): Bytes | undefined {
   return key.length + 1 + revisionBytes > rowKeyBytesMax ? undefined : tables.lookupKeys.head(space, key);
 }

@@ -1,6 +1,7 @@
 // The writing half of the LMDB tree store; runs on the writer thread and blocks it at will. Each call is one durable
 // transaction: all of it is on disk when it returns, or an error is thrown and nothing of it is.
 
+import type { Bytes } from '../shared/bytes.js';
 import { type ClientId, type Revision, type Zxid, zxidZero } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { KeyRecord, TreeMeta } from '../tree/store.js';
@@ -60,7 +61,7 @@ export interface FlushInput {
 
 /** A head that is being written; heads come in order. */
 interface HeadWrite {
-  readonly row: Buffer;
+  readonly row: Bytes;
   /** Behind all keys that the table had before, so that it cannot be there. */
   readonly isLast: boolean;
   head: Head | undefined;
@@ -109,8 +110,8 @@ export class LmdbTreeWriter {
       const compacted = readCompacted(this.tables);
       if (compacted >= revision) return { more: false, through: compacted };
       const start = versionStart((compacted + 1) as Revision);
-      const replaced: Buffer[] = [];
-      const deletions: Buffer[] = [];
+      const replaced: Bytes[] = [];
+      const deletions: Bytes[] = [];
       let count = 0;
       let bytes = 0;
       let through = compacted;
@@ -206,7 +207,7 @@ export class LmdbTreeWriter {
     else void this.tables.heads.put(row, stored);
   }
 
-  private writeRecord(row: Buffer, stored: Buffer): void {
+  private writeRecord(row: Bytes, stored: Buffer): void {
     if (isDeletion(stored)) void this.tables.records.remove(row);
     else void this.tables.records.put(row, seal(row, stored));
   }
@@ -255,7 +256,7 @@ export class LmdbTreeWriter {
   }
 }
 
-function lastKey(table: Table): Buffer | undefined {
+function lastKey(table: Table): Bytes | undefined {
   for (const key of table.getKeys({ reverse: true, limit: 1 })) return key;
   return undefined;
 }

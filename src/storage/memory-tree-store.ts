@@ -2,7 +2,7 @@
 // through the given scheduler. MemoryTreeDisk is the disk under it, which survives a crash of the process.
 
 import type { Scheduler } from '../ensemble/ports.js';
-import type { Bytes } from '../shared/bytes.js';
+import { type Bytes, copyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
@@ -119,7 +119,8 @@ export class MemoryTreeStore implements OpenedTreeStore {
     for (const record of this.content.range(space, range.from, range.to, range.at)) {
       if (range.rowsMax !== undefined && rows >= range.rowsMax) return record.key;
       rows += 1;
-      if (!visit(range.keysOnly ? withoutValue(record) : record)) return undefined;
+      const wanted = range.keysOnly ? withoutValue(record) : record;
+      if (!(range.borrowed ? lend(wanted, visit) : visit(wanted))) return undefined;
     }
     return undefined;
   }
@@ -347,6 +348,17 @@ export class MemoryTreeStore implements OpenedTreeStore {
       throw error;
     }
   }
+}
+
+const overwritten = 0xdb;
+
+/** On a disk the memory of a borrowed value is that of the next one, too: who keeps it keeps something else. */
+function lend(record: KeyRecord, visit: (record: KeyRecord) => boolean): boolean {
+  const { key, createRevision, modRevision, version, lease } = record;
+  const value = copyBytes(record.value);
+  const goesOn = visit({ key, value, createRevision, modRevision, version, lease });
+  value.fill(overwritten);
+  return goesOn;
 }
 
 function withoutValue({ key, createRevision, modRevision, version, lease }: KeyRecord): KeyRecord {

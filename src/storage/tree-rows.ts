@@ -1,13 +1,13 @@
 // Rows of the LMDB tables as bytes (docs/decisions/0007-versions-by-revision.md). Every value carries a checksum over itself and
 // its key, verified when it is read. Keys are order-preserving. No table is opened here.
 
-import { crc32 } from 'node:zlib';
-import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import { type Bytes, copyPart, emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { SpaceId } from '../tree/delta.js';
 import type { KeyRecord, KeyState } from '../tree/store.js';
 import { ByteCursor, type GrowingBuffer } from './growing-buffer.js';
+import { crcOf } from './row-checksum.js';
 import { encodeRecordFields } from './tree-image.js';
 import { type Chain, type Links, noRevision } from './version-links.js';
 
@@ -79,9 +79,9 @@ export function versionStart(revision: Revision): Buffer {
   return versionKey(revision, emptyBytes);
 }
 
-/** The user's key in a key of `versions`. */
-export function keyOfVersion(row: Buffer): Buffer {
-  return row.subarray(revisionBytes + 1);
+/** The user's key in a key of `versions`, in memory of its own. */
+export function keyOfVersion(row: Bytes): Bytes {
+  return copyPart(row, revisionBytes + 1, row.length);
 }
 
 export function readRevision(row: Bytes, at: number): Revision {
@@ -102,7 +102,7 @@ export function writeRevision(row: Buffer, at: number, revision: number): void {
 
 /** Checksum over a row's key and its value without the checksum's own place. Large values may be LMDB's own memory. */
 function rowChecksum(key: Bytes, value: Bytes): number {
-  return crc32(value.subarray(checksumBytes), crc32(key));
+  return crcOf(value, checksumBytes, crcOf(key, 0, 0));
 }
 
 /** Writes the checksum into its place. */

@@ -91,13 +91,17 @@ function shown(record: KeyRecord | null | undefined): string {
 }
 
 function scan(store: OpenedTreeStore, at: number | undefined, from = '', to?: string): string[] {
-  const records: string[] = [];
   const range = { from: bytes(from), to: to === undefined ? undefined : bytes(to), at: at as Revision | undefined };
-  store.scan(user, range, (record) => {
-    records.push(shown(record));
-    return true;
+  const [records, borrowed] = [false, true].map((borrows) => {
+    const seen: string[] = [];
+    store.scan(user, { ...range, borrowed: borrows }, (record) => {
+      seen.push(shown(record));
+      return true;
+    });
+    return seen;
   });
-  return records;
+  expect(borrowed).toEqual(records);
+  return records ?? [];
 }
 
 function history(store: OpenedTreeStore, from: number, to: number, rowsMax = 1000): { seen: string[]; next: number } {

@@ -65,6 +65,8 @@ export interface SliceRange {
   readonly at: Revision;
   /** Leaves values out where that is cheaper. */
   readonly keysOnly: boolean;
+  /** true: a record's value may be valid only until the visit of it returns. */
+  readonly borrowed?: boolean;
   /** Keys of the store to look at, deleted ones included. */
   readonly rowsMax: number;
 }

@@ -100,6 +100,8 @@ export interface StoreRange {
   readonly at: Revision | undefined;
   /** true: records come with an empty value. */
   readonly keysOnly?: boolean;
+  /** true: a record's value may be valid only until the visit of it returns, which spares a copy. */
+  readonly borrowed?: boolean;
   /** Keys to look at, deleted ones included; absent: all. */
   readonly rowsMax?: number;
 }

@@ -25,6 +25,8 @@ export interface ScanRange {
   /** undefined = now. */
   readonly at: Revision | undefined;
   readonly keysOnly: boolean;
+  /** As in StoreRange. */
+  readonly borrowed?: boolean;
   /** Keys of the store to look at, deleted ones included; absent: all. */
   readonly rowsMax?: number;
 }

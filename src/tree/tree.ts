@@ -188,9 +188,9 @@ export class Tree implements ReplicatedTree {
     this.hub.remove(watcher);
   }
 
-  slice({ from, to, at, keysOnly, rowsMax }: SliceRange, visit: (record: KeyRecord) => boolean): Bytes | undefined {
-    const past = at === this.current ? undefined : at;
-    return scanCommitted(this.layers, { space: spaces.user, from, to, at: past, keysOnly, rowsMax }, visit);
+  slice(range: SliceRange, visit: (record: KeyRecord) => boolean): Bytes | undefined {
+    const at = range.at === this.current ? undefined : range.at;
+    return scanCommitted(this.layers, { ...range, space: spaces.user, at }, visit);
   }
 
   recordAt(key: Bytes, at: Revision): KeyRecord | undefined {
