@@ -3,27 +3,29 @@
 
 import type { Duplex } from 'node:stream';
 import type { Bytes } from '../shared/bytes.js';
+import {
+  writeFields,
+  writeGoAway,
+  writePing,
+  writePong,
+  writeReset,
+  writeSettings,
+  writeSettingsTaken,
+} from './control-frames.js';
+import { dataOf, headerBlockOf } from './frame-payloads.js';
 import { priorityBytes, requireSound } from './frame-rules.js';
 import { FrameSplitter } from './frame-splitter.js';
-import {
-  type ErrorCode,
-  errorCode,
-  flag,
-  frameType,
-  Http2Error,
-  headerTableBytes,
-  initialWindowBytes,
-  preface,
-} from './frames.js';
+import { type ErrorCode, errorCode, flag, frameType, Http2Error, headerTableBytes, preface } from './frames.js';
 import { HeaderBlocks } from './header-blocks.js';
 import type { HeaderField } from './hpack-decoder.js';
 import { HpackEncoder, type SentFields } from './hpack-encoder.js';
 import { Http2Stream } from './http2-stream.js';
 import { Outbox, type SlabPool } from './outbox.js';
+import { ReceiveWindows } from './receive-windows.js';
 import { isRequest, isTrailers } from './request-fields.js';
 import { ResetBudget } from './reset-budget.js';
-import { SendQueue, writeFields, writeGoAway } from './send-queue.js';
-import { packSettings, readSettings, type ServerSettings } from './settings.js';
+import { SendQueue } from './send-queue.js';
+import { readSettings, type ServerSettings } from './settings.js';
 
 export interface ConnectionHost {
   /** A request has begun. Gives it a handler, or answers it. */
@@ -51,6 +53,7 @@ export class Http2Connection {
   private readonly host: ConnectionHost;
   private readonly outbox: Outbox;
   private readonly sending: SendQueue;
+  private readonly receiving: ReceiveWindows;
   private readonly encoder = new HpackEncoder();
   private readonly blocks: HeaderBlocks;
   private readonly splitter: FrameSplitter;
@@ -63,9 +66,6 @@ export class Http2Connection {
   private lastStream = 0;
   /** The last one that may have had an effect. */
   private lastServed = 0;
-  /** Bytes that the client may send on all streams, and those that are done with. */
-  private receiveWindow: number;
-  private doneBytes = 0;
   private windowsChanged = false;
   /** The list that was last found to be a request. */
   private lastFields: readonly HeaderField[] | null = null;
@@ -83,6 +83,7 @@ export class Http2Connection {
     this.blocks = new HeaderBlocks(headerTableBytes, settings.headerListBytesMax);
     this.outbox = new Outbox(socket, { slabs, host: { fill: () => this.sending.fill(), room: () => this.room() } });
     this.sending = new SendQueue(this.outbox);
+    this.receiving = new ReceiveWindows(this.outbox, settings);
     const connection = this;
     this.splitter = new FrameSplitter({
       frame: (type, flags, stream, memory, start, end) => this.guarded(type, flags, stream, memory, start, end),
@@ -91,9 +92,9 @@ export class Http2Connection {
         return connection.ended || connection.outbox.isFull();
       },
     });
-    this.receiveWindow = settings.connectionWindowBytes;
     this.timeout = setTimeout(() => this.destroy(), handshakeTimeoutMs);
-    this.greet();
+    writeSettings(this.outbox, settings);
+    this.receiving.greet();
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.close());
     socket.on('data', (chunk: Buffer) => this.received(chunk));
@@ -102,10 +103,7 @@ export class Http2Connection {
 
   /** Asks the client for a sign of life. */
   ping(): void {
-    if (this.ended) return;
-    this.outbox.head(frameType.ping, 0, 0, 8);
-    this.outbox.uint32(0);
-    this.outbox.uint32(0);
+    if (!this.ended) writePing(this.outbox);
   }
 
   /** Takes no more requests; closes once those under way are answered. */
@@ -136,24 +134,15 @@ export class Http2Connection {
   }
 
   returnWindow(stream: Http2Stream, bytes: number): void {
-    if (stream.closed || stream.remoteEnded) return;
-    stream.doneBytes += bytes;
-    if (stream.doneBytes * 2 < this.settings.streamWindowBytes) return;
-    this.updateWindow(stream.id, stream.doneBytes);
-    stream.receiveWindow += stream.doneBytes;
-    stream.doneBytes = 0;
+    this.receiving.giveBackTo(stream, bytes);
   }
 
   returnConnectionWindow(bytes: number): void {
-    this.doneBytes += bytes;
-    if (this.doneBytes * 2 < this.settings.connectionWindowBytes || this.ended) return;
-    this.updateWindow(0, this.doneBytes);
-    this.receiveWindow += this.doneBytes;
-    this.doneBytes = 0;
+    this.receiving.giveBack(bytes, this.ended);
   }
 
   resetStream(stream: Http2Stream, code: ErrorCode): void {
-    this.writeReset(stream.id, code);
+    if (!this.ended) writeReset(this.outbox, stream.id, code);
     this.closeStream(stream);
   }
 
@@ -262,8 +251,8 @@ export class Http2Connection {
 
   private data(flags: number, id: number, memory: Buffer, start: number, end: number): void {
     const bytes = end - start;
-    this.receiveWindow -= bytes;
-    if (this.receiveWindow < 0) throw new Http2Error(errorCode.flowControl, 'More data than the window has room for');
+    if (!this.receiving.take(bytes))
+      throw new Http2Error(errorCode.flowControl, 'More data than the window has room for');
     const stream = this.streams.get(id);
     if (stream === undefined) {
       this.requireOpened(id, 'DATA');
@@ -281,24 +270,16 @@ export class Http2Connection {
       this.streamError(stream, wrong);
       return;
     }
-    const padded = (flags & flag.padded) !== 0;
-    const padding = padded ? 1 + (memory[start] ?? 0) : 0;
-    if (padding > bytes) throw protocolError('More padding than frame');
-    const from = padded ? start + 1 : start;
+    const piece = dataOf(flags, memory, start, end);
     const last = (flags & flag.endStream) !== 0;
     // Whoever answers now knows that nothing more comes.
     if (last) stream.remoteEnded = true;
-    stream.take(memory.subarray(from, from + bytes - padding), bytes);
+    stream.take(piece, bytes);
     if (last && !stream.closed) stream.handler?.ended();
   }
 
   private headers(flags: number, id: number, memory: Buffer, start: number, end: number): void {
-    const padded = (flags & flag.padded) !== 0;
-    const skipped = (padded ? 1 : 0) + ((flags & flag.priority) === 0 ? 0 : priorityBytes);
-    if (skipped > end - start) throw new Http2Error(errorCode.frameSize, 'HEADERS are cut short');
-    const padding = padded ? (memory[start] ?? 0) : 0;
-    if (skipped + padding > end - start) throw protocolError('More padding than frame');
-    const block = memory.subarray(start + skipped, end - padding);
+    const block = headerBlockOf(flags, memory, start, end);
     const last = (flags & flag.endStream) !== 0;
     if ((flags & flag.endHeaders) === 0) this.blocks.begin(id, last, block);
     else this.fields(id, last, this.blocks.decode(block));
@@ -319,9 +300,9 @@ export class Http2Connection {
     this.lastStream = id;
     if (this.stopping) return;
     this.lastServed = id;
-    if (this.streams.size >= this.settings.streamsMax) this.writeReset(id, errorCode.refusedStream);
-    else if (fields === null) this.writeReset(id, errorCode.enhanceYourCalm);
-    else if (!isRequest(fields, this.lastFields)) this.writeReset(id, errorCode.protocol);
+    if (this.streams.size >= this.settings.streamsMax) writeReset(this.outbox, id, errorCode.refusedStream);
+    else if (fields === null) writeReset(this.outbox, id, errorCode.enhanceYourCalm);
+    else if (!isRequest(fields, this.lastFields)) writeReset(this.outbox, id, errorCode.protocol);
     else {
       this.lastFields = fields;
       const stream = new Http2Stream(id, this, this.settings.streamWindowBytes);
@@ -374,13 +355,11 @@ export class Http2Connection {
       // Looked after once for all that came at once: a client may say so a thousand times.
       this.windowsChanged = true;
     }
-    this.outbox.head(frameType.settings, flag.acknowledged, 0, 0);
+    writeSettingsTaken(this.outbox);
   }
 
   private pong(flags: number, payload: Uint8Array): void {
-    if ((flags & flag.acknowledged) !== 0) return;
-    this.outbox.head(frameType.ping, flag.acknowledged, 0, payload.length);
-    this.outbox.add(payload);
+    if ((flags & flag.acknowledged) === 0) writePong(this.outbox, payload);
   }
 
   private grow(id: number, bytes: number): void {
@@ -410,27 +389,6 @@ export class Http2Connection {
   private streamError(stream: Http2Stream, code: ErrorCode): void {
     this.resetStream(stream, code);
     this.countReset();
-  }
-
-  // ---- what goes ----
-
-  private greet(): void {
-    const { outbox, settings } = this;
-    const payload = packSettings(settings);
-    outbox.head(frameType.settings, 0, 0, payload.length);
-    outbox.add(payload);
-    this.updateWindow(0, settings.connectionWindowBytes - initialWindowBytes);
-  }
-
-  private updateWindow(id: number, bytes: number): void {
-    this.outbox.head(frameType.windowUpdate, 0, id, 4);
-    this.outbox.uint32(bytes);
-  }
-
-  private writeReset(id: number, code: ErrorCode): void {
-    if (this.ended) return;
-    this.outbox.head(frameType.reset, 0, id, 4);
-    this.outbox.uint32(code);
   }
 
   // ---- ends ----

@@ -3,7 +3,7 @@
 
 import type { Bytes } from '../shared/bytes.js';
 import { Fifo } from '../shared/fifo.js';
-import { flag, frameBytesMax, frameType, initialWindowBytes, windowBytesMax } from './frames.js';
+import { frameBytesMax, frameType, initialWindowBytes, windowBytesMax } from './frames.js';
 import type { Http2Stream } from './http2-stream.js';
 import type { Outbox } from './outbox.js';
 
@@ -119,31 +119,5 @@ export class SendQueue {
   private spend(stream: Http2Stream, bytes: number): void {
     this.window -= bytes;
     stream.spentWindow += bytes;
-  }
-}
-
-/** GOAWAY: the last stream that is served, why, and a text for people. */
-export function writeGoAway(outbox: Outbox, lastStream: number, code: number, text: string): void {
-  const bytes = Buffer.from(text, 'utf8');
-  outbox.head(frameType.goAway, 0, 0, 8 + bytes.length);
-  outbox.uint32(lastStream);
-  outbox.uint32(code);
-  outbox.add(bytes);
-}
-
-/** HEADERS, in as many frames as they need. */
-export function writeFields(outbox: Outbox, stream: number, block: Uint8Array, end: boolean): void {
-  const endStream = end ? flag.endStream : 0;
-  if (block.length <= frameBytesMax) {
-    outbox.head(frameType.headers, flag.endHeaders | endStream, stream, block.length);
-    outbox.add(block);
-    return;
-  }
-  for (let at = 0; at < block.length; at += frameBytesMax) {
-    const piece = block.subarray(at, at + frameBytesMax);
-    const last = at + frameBytesMax >= block.length ? flag.endHeaders : 0;
-    const type = at === 0 ? frameType.headers : frameType.continuation;
-    outbox.head(type, last | (at === 0 ? endStream : 0), stream, piece.length);
-    outbox.add(piece);
   }
 }
