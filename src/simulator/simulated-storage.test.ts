@@ -3,10 +3,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { batchOf, describeBatches, zxid } from '../../test/support/log-harness.js';
-import { type EnsembleId, revisionFirst, toEpoch, toServerId, type Zxid, zxidZero } from '../shared/ids.js';
+import {
+  type EnsembleId,
+  type Revision,
+  revisionFirst,
+  toEpoch,
+  toServerId,
+  type Zxid,
+  zxidZero,
+} from '../shared/ids.js';
 import { SeededRandom } from '../shared/random.js';
 import { MemoryTreeDisk } from '../storage/memory-tree-store.js';
-import { type FileNodeStorage, openNodeStorage } from '../storage/node-storage.js';
+import {
+  claimDirectory,
+  type FileNodeStorage,
+  type NodeStorageOptions,
+  openNodeStorage,
+} from '../storage/node-storage.js';
+import { seedDirectory } from '../storage/seeded-directory.js';
 import type { Batch } from '../zab/messages.js';
 import { rotFile, rotLog } from './bit-rot.js';
 import { SimulatedDisk } from './simulated-disk.js';
@@ -75,7 +89,36 @@ class Machine {
   begin(): void {
     this.scheduler = this.newScheduler();
     this.opened = undefined;
-    openNodeStorage({
+    openNodeStorage(this.options()).then(
+      (storage) => {
+        this.opened = storage;
+      },
+      (error: Error) => {
+        this.opened = error;
+      },
+    );
+  }
+
+  /** Fills the directory with an empty tree at `seed`, as restoring a snapshot does. */
+  async seed(seed: Zxid): Promise<void> {
+    this.scheduler = this.newScheduler();
+    const options = this.options();
+    const meta = { appliedZxid: seed, revision: revisionFirst, compactedRevision: 0 as Revision };
+    const restoring = async (): Promise<void> => {
+      await claimDirectory(directory, options.runtime);
+      await seedDirectory(options, seed, async (store) => {
+        const whole = { ...meta, sessionsEvictedThrough: zxidZero };
+        const batch = { meta: whole, versions: [], sessions: [], sessionsEvicted: [], byteLength: 0 };
+        await new Promise((resolve) => store.flush(batch, resolve));
+      });
+    };
+    const restored = restoring();
+    await this.run(1000);
+    await restored;
+  }
+
+  private options(): NodeStorageOptions {
+    return {
       runtime: simulatedRuntime({
         disk: this.disk,
         scheduler: this.scheduler,
@@ -88,14 +131,7 @@ class Machine {
       segmentBytes: 1024,
       fullDiskRetryMs: 5,
       warn: () => {},
-    }).then(
-      (storage) => {
-        this.opened = storage;
-      },
-      (error: Error) => {
-        this.opened = error;
-      },
-    );
+    };
   }
 
   crash(kind: 'process' | 'machine'): void {
@@ -246,6 +282,20 @@ describe('storage on a simulated disk', () => {
       await machine.boot();
       machine.storage.persist(recordOf(1), (error) => expect(error).toBeNull());
       await machine.append(batchOf(1, 1));
+      machine.crash('machine');
+      expect((await machine.boot()).log.last).toBe(zxid(1, 1));
+    }
+  });
+
+  it('keeps a restored directory, and what was acknowledged in it, though the machine fails before anything else', async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const machine = new Machine(seed);
+      await machine.seed(zxid(0, 7));
+      machine.crash('machine');
+      expect((await machine.boot()).log.last).toBe(zxid(0, 7));
+      machine.storage.persist(recordOf(1), (error) => expect(error).toBeNull());
+      await machine.append(batchOf(1, 1));
+      expect(machine.durable.at(-1)).toBe(zxid(1, 1));
       machine.crash('machine');
       expect((await machine.boot()).log.last).toBe(zxid(1, 1));
     }

@@ -96,7 +96,7 @@ const notOurs: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'EROFS', 'E
  * Makes the names of `directory` and of its parents durable: acknowledged entries are lost with a directory that a parent
  * does not durably name. All of them, because an earlier process may have made some and died before it synced any.
  */
-async function syncParents(files: FileSystem, directory: string): Promise<void> {
+export async function syncParents(files: FileSystem, directory: string): Promise<void> {
   for (let child = path.resolve(directory); child !== path.dirname(child); child = path.dirname(child)) {
     try {
       await files.syncDirectory(path.dirname(child));

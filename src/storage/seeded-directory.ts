@@ -4,7 +4,7 @@
 import path from 'node:path';
 import type { Zxid } from '../shared/ids.js';
 import { allocateLog, baseLog } from './commit-log.js';
-import { type DataDirectoryOptions, logName, removeTree, treeName } from './data-directory.js';
+import { type DataDirectoryOptions, logName, removeTree, syncParents, treeName } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { removeDurably } from './durable-files.js';
 import { lockFilePattern } from './lock-file-name.js';
@@ -51,6 +51,8 @@ export async function seedDirectory(
     await files.syncDirectory(place(tree));
     await baseLog(runtime, await allocateLog(place(log), options), seed);
     await files.syncDirectory(directory);
+    // Whoever starts it finds a manifest, and takes the directory for one that is there to stay.
+    await syncParents(files, directory);
     const incarnation = runtime.randomBytes(16).toString('hex');
     const fresh = newManifest({ serverId, incarnation, tree, log });
     const manifest = new ManifestFile(files, directory, fresh);
