@@ -6,7 +6,7 @@ import type { Credentials } from '../client/native-connection.js';
 import type { ZabtreeClient } from '../client/zabtree-client.js';
 import { ConfigError } from '../config/config-error.js';
 import type { ClientConfig, PeerTls } from '../config/load-client-config.js';
-import { parseAddress } from '../shared/address.js';
+import { parseAddress, withoutCredentials } from '../shared/address.js';
 import { StoreError } from '../shared/errors.js';
 import { errorText } from './exit-codes.js';
 import { note } from './output.js';
@@ -94,10 +94,17 @@ export function wholeNumber(least: number): (text: string) => number {
 }
 
 export function appendPeer(text: string, peers: readonly string[] = []): readonly string[] {
+  // Commander's own error would repeat the argument.
+  if (text.includes('@')) throw new ConfigError(`Cannot use --peer: ${beforeAt(text)}`);
   const address = parseAddress(text);
   if (typeof address === 'string') throw new InvalidArgumentError(`${address}.`);
   if (address.port === 0) throw new InvalidArgumentError(`"${text}" has a bad port: expected a number in 1..65535.`);
   return peers.includes(text) ? peers : [...peers, text];
+}
+
+/** The name and the password that etcdctl takes in the same place. */
+function beforeAt(text: string): string {
+  return `"${withoutCredentials(text)}" has something before an @: expected HOST:PORT (who you are is said by --user or ZABTREE_USER)`;
 }
 
 /** Whom to talk to, and how. */
@@ -133,7 +140,10 @@ async function configOf(flags: Pick<ConnectionFlags, 'config' | 'peer'>): Promis
     const { loadClientConfig } = await import('../config/load-client-config.js');
     return loadClientConfig(file);
   }
-  const peers = (process.env['ZABTREE_PEERS'] ?? '').split(',').filter((peer) => peer !== '');
+  const text = process.env['ZABTREE_PEERS'] ?? '';
+  // Asked of all of it: a password may have commas.
+  if (text.includes('@')) throw new ConfigError(`Cannot use ZABTREE_PEERS: ${beforeAt(text)}`);
+  const peers = text.split(',').filter((peer) => peer !== '');
   for (const peer of peers) {
     const problem = parseAddress(peer);
     if (typeof problem === 'string') throw new ConfigError(`Cannot use ZABTREE_PEERS: ${problem}`);

@@ -10,6 +10,7 @@ import { registerAccess } from './access-registration.js';
 import { appendPeer, connectionOptions, requestCommand, timeoutOption, wholeNumber } from './connection-options.js';
 import { errorText, exitCodeOf, exitCodes } from './exit-codes.js';
 import { registerCompact, registerLeases } from './lease-registration.js';
+import { maskedArguments } from './masked-arguments.js';
 import { oneShotHost } from './one-shot-host.js';
 
 type RebuildOptions = Record<string, string | boolean | undefined> & {
@@ -70,6 +71,7 @@ function createProgram(): Command {
     .description('A replicated key-value store: an ensemble of servers, and its client.')
     .version(packageVersion(), '-V, --version')
     .showHelpAfterError('(zabtree help shows the commands)')
+    .configureOutput({ outputError: (complaint, writeError) => writeError(maskedArguments(complaint)) })
     .exitOverride();
   registerServer(program);
   registerClient(program);

@@ -65,6 +65,8 @@ function isTrue(variable: string): boolean {
 }
 
 function textOf(file: string): string {
+  // The key itself in the place of its file: it must not be repeated.
+  if (file.includes('-----BEGIN')) throw new ConfigError('Cannot speak TLS: expected the path of a PEM file, not PEM');
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

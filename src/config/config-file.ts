@@ -13,7 +13,8 @@ export function readConfigFile(file: string): ConfigDocument {
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw new ConfigError(`Cannot parse configuration "${file}"${placeOf(error, text)}: ${reasonOf(error)}`, {
+    const { reason, position } = jsonProblemOf(error, text);
+    throw new ConfigError(`Cannot parse configuration "${file}"${placeOf(position, text)}: ${reason}`, {
       cause: error,
     });
   }
@@ -73,9 +74,27 @@ export function reasonOf(error: unknown): string {
   return error.message;
 }
 
-function placeOf(error: unknown, text: string): string {
-  const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
+/** Characters of the text that the parser repeats on each side of what it did not expect. */
+const contextLength = 10;
+
+/** The parser may repeat what stands around a mistake, which may be a secret: it tells where to look, and that is enough. */
+function jsonProblemOf(
+  error: unknown,
+  text: string,
+): { readonly reason: string; readonly position: number | undefined } {
+  const reason = reasonOf(error);
+  const [, problem, cut, context = '', cutBehind] =
+    /^(.*?), (\.\.\.)?"(.*)"(\.\.\.)? is not valid JSON$/s.exec(reason) ?? [];
+  if (problem === undefined) {
+    const position = /position (\d+)/.exec(reason)?.[1];
+    return { reason, position: position === undefined ? undefined : Number(position) };
+  }
+  if (cut !== undefined) return { reason: problem, position: text.indexOf(context) + contextLength };
+  return { reason: problem, position: cutBehind === undefined ? undefined : context.length - contextLength };
+}
+
+function placeOf(position: number | undefined, text: string): string {
   if (position === undefined) return '';
-  const before = text.slice(0, Number(position)).split('\n');
+  const before = text.slice(0, position).split('\n');
   return `, line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }

@@ -299,6 +299,13 @@ describe('loadNodeConfig()', () => {
     expect(refusalOf(content)).toContain(expected);
   });
 
+  it('repeats no secret that stands where there is a mistake', () => {
+    const unquoted = '{\n  "Host": {},\n  "ClusterKey": secret-of-the-cluster\n}';
+    expect(refusalOf(unquoted)).toMatch(/, line 3, column 17: Unexpected token 's'$/);
+    const address = { ...gometa, Host: { ...host, RequestAddr: 'admin:se@cret@localhost:5003' } };
+    expect(refusalOf(address)).toMatch(/Host\.RequestAddr: "…@localhost:5003" has something before an @: expected/);
+  });
+
   it('names the variable or the flag that set a bad value', () => {
     expect(refusalOf(gometa, { ZABTREE_LOG_LEVEL: 'loud' })).toContain('(set by ZABTREE_LOG_LEVEL)');
     expect(refusalOf(gometa, { ZABTREE_LIMITS_KEY_BYTES_MAX: 'many' })).toContain(

@@ -7,8 +7,15 @@ export interface Address {
   readonly port: number;
 }
 
+/** What stands before the last @ may be a password: it is shown to nobody. */
+export function withoutCredentials(text: string): string {
+  const at = text.lastIndexOf('@');
+  return at < 0 ? text : `…${text.slice(at)}`;
+}
+
 /** Parses `host:port` or `[ipv6]:port`; a string says what is wrong with it. */
 export function parseAddress(text: string): Address | string {
+  if (text.includes('@')) return `"${withoutCredentials(text)}" has something before an @: expected host:port`;
   const colon = text.lastIndexOf(':');
   if (colon < 0) return `"${text}" has no port: expected host:port`;
   const bracketed = text.startsWith('[');

@@ -211,6 +211,8 @@ test('bad usage exits 2 and says what was expected', async () => {
     [['lease', 'help', 'grnat'], /unknown command 'grnat'.*Did you mean grant\?/s],
     [['get'], /missing required argument 'key'/],
     [['get', 'a', '--peer', 'nowhere'], /has no port/],
+    [['get', 'a', '--peer', 'u:p@h:1'], /^zabtree: Cannot use --peer: "…@h:1" has something before an @/],
+    [['get', 'a', '--usr=u:p'], /unknown option '--usr=…'/],
     [['get', 'a', '--timeout', 'soon'], /expected a duration/],
     [['get', 'a', '-o', 'xml'], /Allowed choices are text, json/],
     [['list', '--limit', '-1'], /limit/],

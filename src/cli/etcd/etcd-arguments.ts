@@ -2,6 +2,7 @@
 // Knows which flags there are, not what they mean.
 
 import { nearestKey } from '../../config/nearest-key.js';
+import { withoutCredentials } from '../../shared/address.js';
 import { environmentName, etcdFlags } from './etcd-flags.js';
 
 /** `exitCode`: 2 for a command line that cannot be read, 1 for one that makes no sense, as etcd ends. */
@@ -37,7 +38,7 @@ export function readEtcdArguments(words: readonly string[], environment: NodeJS.
     if (word === '--' || !word.startsWith('-') || word === '-') {
       const first = word === '--' ? words[index + 1] : word;
       if (first === undefined) break;
-      throw new EtcdUsageError(`'${first}' is not a valid flag`, 1);
+      throw new EtcdUsageError(`'${withoutCredentials(first)}' is not a valid flag`, 1);
     }
     const [, name = '', given] = /^--?([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
     if (name === 'version' || name === 'v') return { wants: 'version', values, warnings: [] };
@@ -62,10 +63,10 @@ export function readEtcdArguments(words: readonly string[], environment: NodeJS.
 }
 
 function unknownFlag(word: string, name: string): EtcdUsageError {
-  if (name === '' || name.startsWith('-')) return new EtcdUsageError(`bad flag syntax: ${word}`, 2);
+  if (name === '' || name.startsWith('-')) return new EtcdUsageError(`bad flag syntax: ${withoutCredentials(word)}`, 2);
   const nearest = nearestKey(name, Object.keys(etcdFlags));
   const hint = nearest === undefined ? '' : `; did you mean -${nearest}?`;
-  return new EtcdUsageError(`flag provided but not defined: -${name}${hint}`, 2);
+  return new EtcdUsageError(`flag provided but not defined: -${withoutCredentials(name)}${hint}`, 2);
 }
 
 /** As etcd, a file takes no second word. */
@@ -99,7 +100,7 @@ const falsehoods = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
 function requireTruth(name: string, value: string): void {
   if (etcdFlags[name]?.kind !== 'truth' || truths.includes(value) || falsehoods.includes(value)) return;
-  throw new EtcdUsageError(`invalid boolean value "${value}" for -${name}: parse error`, 2);
+  throw new EtcdUsageError(`invalid boolean value "${withoutCredentials(value)}" for -${name}: parse error`, 2);
 }
 
 export function isTrue(value: string | undefined): boolean {

@@ -120,6 +120,10 @@ describe("etcd's configuration file", () => {
     ['name: [a', 'Cannot parse configuration "FILE", line 1, column 9'],
     ['name: *nobody', 'line 1: name: expected a text or a number'],
     ['peer-transport-security: {cert-file: a}', '--peer-cert-file is not supported'],
+    ['advertise-client-urls: http://u:p@h:1', 'invalid value "…@h:1" for flag -advertise-client-urls: URL must not'],
+    ['http://u:p@h: 1', 'line 1: …@h is not a known key'],
+    ['name: |u:p@h', 'column 8: …@h'],
+    ['name: @n', 'column 7: Plain value cannot start with reserved character @'],
     ['max-txn-ops: 1e6', 'invalid value "1e6" for flag -max-txn-ops'],
   ])('is refused with its line: %s', (yaml, expected) => {
     expect(errorOf(yaml)).toContain(expected);

@@ -15,6 +15,7 @@ import {
 import { ConfigError } from '../../config/config-error.js';
 import { configErrorOf, readConfigText } from '../../config/config-file.js';
 import { nearestKey } from '../../config/nearest-key.js';
+import { withoutCredentials } from '../../shared/address.js';
 import { etcdFlags } from './etcd-flags.js';
 
 /** Which flags a section holds, by what it calls them. */
@@ -69,9 +70,12 @@ class EtcdConfigFile {
     const [error] = this.document.errors;
     if (error === undefined) return;
     const { line, col } = this.lines.linePos(error.pos[0]);
-    throw new ConfigError(`Cannot parse configuration "${file}", line ${line}, column ${col}: ${error.message}`, {
-      cause: error,
-    });
+    throw new ConfigError(
+      `Cannot parse configuration "${file}", line ${line}, column ${col}: ${shownProblem(error.message)}`,
+      {
+        cause: error,
+      },
+    );
   }
 
   values(): ReadonlyMap<string, string> {
@@ -88,7 +92,7 @@ class EtcdConfigFile {
   private read(map: YAMLMap, section: string, flags: Readonly<Record<string, string>>): void {
     for (const { key, value } of map.items) {
       const name = isScalar(key) ? (key.source ?? String(key.value)) : String(key);
-      const where = `${this.lineOf(key)}${section === '' ? '' : `${section}.`}${name}`;
+      const where = `${this.lineOf(key)}${section === '' ? '' : `${section}.`}${withoutCredentials(name)}`;
       const node = this.resolved(value);
       const inner = section === '' && Object.hasOwn(sections, name) ? sections[name] : undefined;
       const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
@@ -121,6 +125,11 @@ class EtcdConfigFile {
     const start = (key as Node).range?.[0];
     return start === undefined ? '' : `line ${this.lines.linePos(start).line}: `;
   }
+}
+
+/** It may repeat what is written; one that speaks of the character @ alone does not. */
+function shownProblem(message: string): string {
+  return /@\S/.test(message) ? withoutCredentials(message) : message;
 }
 
 function isNothing(node: Node): boolean {

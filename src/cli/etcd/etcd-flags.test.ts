@@ -215,6 +215,20 @@ describe("etcd's flags", () => {
     expect(errorOf(words).slice(0, expected.length)).toBe(expected);
   });
 
+  it.each([
+    ['--listen-client-urls=http://admin:secret@h:1'],
+    ['--listen-peer-urls=http://h:1,http://admin:se,cret@h:2'],
+    ['--initial-cluster=default=http://admin:secret@h:1'],
+    ['--initial-cluster=default=http://admin:se,cret@h:1'],
+    ['--metrics', 'basic', 'http://admin:secret@h:1'],
+    ['---admin:secret@h:1'],
+    ['--admin:secret@h:1'],
+    ['--debug=admin:secret@h:1'],
+  ])('never repeat what stands before an @: %s', (...words) => {
+    expect(errorOf(words)).toMatch(/^[12] .*…@h:\d\b/);
+    expect(errorOf(words)).not.toMatch(/admin|se,|cret/);
+  });
+
   it('ask for the version or for help whatever else is there', () => {
     for (const words of [['--version'], ['-version'], ['--name', 'x', '--version']])
       expect(readEtcdArguments(words, {}).wants).toBe('version');

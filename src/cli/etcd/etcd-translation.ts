@@ -9,6 +9,7 @@ import { assert } from '../../shared/assert.js';
 import { EtcdUsageError, isTrue } from './etcd-arguments.js';
 import { etcdFlags } from './etcd-flags.js';
 import { parseGoDuration } from './go-duration.js';
+import { refuseUrlCredentials } from './url-credentials.js';
 
 export interface Translation {
   readonly document: ConfigDocument;
@@ -34,6 +35,7 @@ const levels: Readonly<Record<string, string>> = {
 };
 
 export function translate(values: ReadonlyMap<string, string>): Translation {
+  refuseUrlCredentials(values);
   const given = new Given(values);
   const warnings: string[] = [];
   for (const [name, value] of values) {
