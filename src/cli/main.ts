@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { ConfigError } from '../config/config-error.js';
 import { type FlagValues, settings } from '../config/config-settings.js';
+import { withoutCredentials } from '../shared/address.js';
 import { StoreError } from '../shared/errors.js';
 import { registerAccess } from './access-registration.js';
 import { appendPeer, connectionOptions, requestCommand, timeoutOption, wholeNumber } from './connection-options.js';
@@ -29,7 +30,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
   try {
     const program = createProgram();
     await registerRest(program, args);
-    await program.parseAsync(withoutVainHelp(program, args), { from: 'user' });
+    await program.parseAsync(withHelpOption(program, args), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
@@ -41,20 +42,37 @@ export async function runCli(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Asked for the help of a command that there is not, commander prints all help; without the word it says so. */
-function withoutVainHelp(program: Command, args: readonly string[]): readonly string[] {
+/** Commander's own word for help knows one level of commands alone, and prints all help when there is no such command. */
+function withHelpOption(program: Command, args: readonly string[]): readonly string[] {
   let command = program;
   for (const [index, word] of args.entries()) {
+    if (word === helpWord && command.commands.length > 0) return helpOf(command, args, index);
     const child = command.commands.find((one) => one.name() === word);
-    if (child === undefined) {
-      const topic = args[index + 1] ?? '-';
-      const vain = word === helpWord && command.commands.length > 0 && topic !== helpWord && !topic.startsWith('-');
-      const known = command.commands.some((one) => one.name() === topic);
-      return vain && !known ? args.toSpliced(index, 1) : args;
-    }
+    if (child === undefined) return args;
     command = child;
   }
   return args;
+}
+
+/** `at`: where the word stands. Throws ConfigError. */
+function helpOf(parent: Command, args: readonly string[], at: number): readonly string[] {
+  const topics = args.slice(at + 1);
+  let command = parent;
+  for (const [index, topic] of topics.entries()) {
+    if (topic.startsWith('-') || topic === helpWord) return args;
+    const child = command.commands.find((one) => one.name() === topic);
+    if (child === undefined) {
+      if (command.commands.length === 0) throw noSubcommand(command, topic);
+      // Without the word for help it is an unknown command, and commander says so.
+      return [...args.slice(0, at), ...topics.slice(0, index + 1)];
+    }
+    command = child;
+  }
+  return topics.length === 0 ? args : [...args.slice(0, at), ...topics, '--help'];
+}
+
+function noSubcommand(command: Command, topic: string): ConfigError {
+  return new ConfigError(`Cannot help with "${withoutCredentials(topic)}": ${command.name()} has no subcommands`);
 }
 
 /** `zabtree list | head`: a reader that has enough is no failure. */

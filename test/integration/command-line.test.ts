@@ -209,6 +209,8 @@ test('bad usage exits 2 and says what was expected', async () => {
     [['gte', 'a'], /unknown command 'gte'.*Did you mean get\?/s],
     [['help', 'gte'], /unknown command 'gte'.*Did you mean get\?/s],
     [['lease', 'help', 'grnat'], /unknown command 'grnat'.*Did you mean grant\?/s],
+    [['help', 'snapshot', 'foo'], /unknown command 'foo'/],
+    [['help', 'get', 'foo'], /Cannot help with "foo": get has no subcommands/],
     [['get'], /missing required argument 'key'/],
     [['get', 'a', '--peer', 'nowhere'], /has no port/],
     [['get', 'a', '--peer', 'u:p@h:1'], /^zabtree: Cannot use --peer: "…@h:1" has something before an @/],
@@ -230,6 +232,7 @@ test('bad usage exits 2 and says what was expected', async () => {
   const help = await runZabtree(['help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
   for (const name of ['server', 'get', 'bench', 'demo', 'simulate']) expect(help.stdout).toContain(`  ${name} `);
+  expect((await runZabtree(['help', 'lease', 'grant'])).stdout).toContain('Usage: zabtree lease grant ');
   expect((await runZabtree(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
