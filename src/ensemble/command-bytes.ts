@@ -1,10 +1,10 @@
 // How much a command adds to a batch, before it is executed, and how much its answer holds: batches are cut by this, and a
 // frame takes any such batch.
 
-import type { CommandEnvelope, CommandOutput, CommandResult } from '../tree/command.js';
+import type { CommandEnvelope, CommandResult } from '../tree/command.js';
 import type { Entry } from '../tree/delta.js';
-import type { KeyRecord } from '../tree/store.js';
-import type { OperationOutcome, Transaction, TransactionOperation } from '../tree/transaction.js';
+import type { Transaction, TransactionOperation } from '../tree/transaction.js';
+import { outputBytes } from '../wire/output-codec.js';
 
 /** Rough bytes of an entry, an operation or a record around its key and value. */
 const overheadBytes = 64;
@@ -63,39 +63,4 @@ export function entryBytes({ operations }: Entry): number {
 /** What a result holds, its message and its answer. */
 export function resultBytes({ message, output }: CommandResult): number {
   return overheadBytes + message.length + outputBytes(output);
-}
-
-export function outputBytes(output: CommandOutput | undefined): number {
-  if (output === undefined) return 0;
-  if (output.type === 'transaction') return outcomeBytes(output);
-  if (output.type !== 'leaseTimeToLive') return overheadBytes;
-  let bytes = overheadBytes;
-  for (const key of output.keys) bytes += key.length + overheadBytes;
-  return bytes;
-}
-
-function outcomeBytes(outcome: OperationOutcome): number {
-  switch (outcome.type) {
-    case 'put':
-      return overheadBytes + (outcome.previous === undefined ? 0 : recordBytes(outcome.previous));
-    case 'delete':
-      return overheadBytes + recordsBytes(outcome.previous);
-    case 'range':
-      return overheadBytes + recordsBytes(outcome.records);
-    case 'transaction': {
-      let bytes = overheadBytes;
-      for (const inner of outcome.outcomes) bytes += outcomeBytes(inner);
-      return bytes;
-    }
-  }
-}
-
-function recordsBytes(records: readonly KeyRecord[]): number {
-  let bytes = 0;
-  for (const record of records) bytes += recordBytes(record);
-  return bytes;
-}
-
-function recordBytes({ key, value }: KeyRecord): number {
-  return key.length + value.length + overheadBytes;
 }

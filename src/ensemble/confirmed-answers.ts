@@ -4,7 +4,7 @@
 import { Fifo } from '../shared/fifo.js';
 import type { Zxid } from '../shared/ids.js';
 import type { CommandResult } from '../tree/command.js';
-import { outputBytes } from './command-bytes.js';
+import { outputBytes } from '../wire/output-codec.js';
 import { answer, failure, type PendingRequest } from './request.js';
 
 export interface UnconfirmedAnswer {

@@ -8,8 +8,9 @@ import type { CommandResult } from '../tree/command.js';
 import type { Entry } from '../tree/delta.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import { encodeBatch } from '../wire/batch-codec.js';
+import { outputBytes } from '../wire/output-codec.js';
 import type { Batch } from '../zab/messages.js';
-import { commandBytes, entryBytes, outputBytes } from './command-bytes.js';
+import { commandBytes, entryBytes } from './command-bytes.js';
 import { ConfirmedAnswers } from './confirmed-answers.js';
 import { answer, failure, type PendingRequest } from './request.js';
 

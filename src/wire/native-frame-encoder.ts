@@ -7,7 +7,7 @@ import { zabtree } from './generated/protocol.js';
 import { encodeGenerated } from './generated-codec.js';
 import { writeAccessAnswer } from './native-access-codec.js';
 import type { KeyRecord, NativeEvent, NativeFrame, NativePayload, NativeStatus } from './native-messages.js';
-import { writeOutput } from './output-codec.js';
+import { outputBytes, writeOutput } from './output-codec.js';
 import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './protobuf/proto-writer.js';
 
 type HotPayload = Extract<NativePayload, { type: 'record' | 'list' | 'watchEvents' | 'watchInitial' }>;
@@ -43,6 +43,8 @@ export function writeFrameBody(writer: ProtoWriter, frame: NativeFrame): void {
   writer.varintField(5, frame.revision);
   writePayloadField(writer, frame.payload);
   if (frame.output !== undefined) {
+    // Memory that doubles as it grows is half empty at its end, and waits for the client as it is.
+    writer.reserve(outputBytes(frame.output));
     const mark = writer.beginMessage(outputField);
     writeOutput(writer, frame.output);
     writer.endMessage(mark);

@@ -19,6 +19,34 @@ const putDone: TransactionOutcome = {
 };
 const putDoneBytes: Bytes = Uint8Array.of(0x0a, 6, 0x08, 1, 0x12, 2, 0x0a, 0);
 
+/** What a record and an outcome take beside keys and values, at most. */
+const envelopeBytes = 64;
+
+/** How much it holds, and not less than it takes as bytes. */
+export function outputBytes(output: CommandOutput | undefined): number {
+  if (output === undefined) return 0;
+  if (output.type === 'transaction') return outcomeBytes(output);
+  const keys = output.type === 'leaseTimeToLive' ? output.keys : [];
+  return keys.reduce((sum, key) => sum + key.length + envelopeBytes, envelopeBytes);
+}
+
+function outcomeBytes(outcome: OperationOutcome): number {
+  switch (outcome.type) {
+    case 'put':
+      return envelopeBytes + (outcome.previous === undefined ? 0 : recordBytes(outcome.previous));
+    case 'delete':
+      return outcome.previous.reduce((sum, record) => sum + recordBytes(record), envelopeBytes);
+    case 'range':
+      return outcome.records.reduce((sum, record) => sum + recordBytes(record), envelopeBytes);
+    case 'transaction':
+      return outcome.outcomes.reduce((sum, inner) => sum + outcomeBytes(inner), envelopeBytes);
+  }
+}
+
+function recordBytes({ key, value }: KeyRecord): number {
+  return key.length + value.length + envelopeBytes;
+}
+
 function isPutDone({ succeeded, outcomes }: TransactionOutcome): boolean {
   const first = outcomes[0];
   return succeeded && outcomes.length === 1 && first?.type === 'put' && first.previous === undefined;

@@ -55,6 +55,8 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
   private phase: 'preface' | 'open' | 'closing' | 'closed' = 'preface';
   private login: Login | undefined;
   private inFlight = 0;
+  /** What requests under way may yet answer at most. */
+  private expectedBytes = 0;
   private paused = false;
   private parsing = false;
   private queuedForFlush = false;
@@ -120,6 +122,10 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     if (bytes <= this.limits.watchQueueBytesMax && !this.options.budget.exhausted(bytes)) return true;
     this.waitingWatches.add(watch);
     return false;
+  }
+
+  expectAnswer(bytes: number): void {
+    this.expectedBytes += bytes;
   }
 
   answer(frame: NativeFrame): void {
@@ -218,7 +224,9 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
   }
 
   private get mayAccept(): boolean {
-    return this.inFlight < this.limits.requestsInFlightPerConnectionMax && !this.crowded;
+    const { requestsInFlightPerConnectionMax, clientAnswersInFlightBytesMax } = this.limits;
+    if (this.inFlight >= requestsInFlightPerConnectionMax) return false;
+    return this.expectedBytes < clientAnswersInFlightBytesMax && !this.crowded;
   }
 
   /** Bytes that are no requests end the connection; any other failure is a defect. */

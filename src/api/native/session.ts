@@ -29,6 +29,8 @@ export interface NativeSession extends Standing {
   readonly crowded: boolean;
   /** So much is unsent that watches must wait; then the watch is resumed once there is room. */
   mayPush(watch: SessionWatch): boolean;
+  /** The answer to a request that is under way may come to so many bytes; the same below zero once it is there. */
+  expectAnswer(bytes: number): void;
   /** Ends a request. Ignored once the connection is closed. */
   answer(frame: NativeFrame): void;
   /** Ends a request that failed; a defect's cause goes to the log. null: it has no result and no error either. */

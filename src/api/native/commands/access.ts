@@ -60,9 +60,13 @@ const nothing: AccessAnswer = { enabled: false, accessRevision: 0, names: [], pe
 export function handleAskAccess(session: NativeSession, { id, timeoutMs }: Request, question: AccessQuestion): void {
   const { access } = session.service;
   const actor = session.actor ?? nobody;
+  // No more than all that there is.
+  const bytesMax = question.type === 'status' ? 0 : session.limits.accessBytesMax;
+  session.expectAnswer(bytesMax);
   const answer =
     <T>(fieldsOf: (result: T) => Partial<AccessAnswer>): Answer<T> =>
     (error, result) => {
+      session.expectAnswer(-bytesMax);
       if (error !== null || result === null) session.fail(id, error);
       else session.answer(okFrame(id, session, { type: 'access', ...nothing, ...fieldsOf(result) }));
     };

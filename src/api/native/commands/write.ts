@@ -1,6 +1,7 @@
 // Add, Set, Delete, Compact: the command goes to the ensemble as it came, the result back as it is.
 
 import type { NativeRequestBody } from '../../../wire/native-messages.js';
+import { answerBytesMax } from '../answer-bytes.js';
 import { resultFrame } from '../encoder.js';
 import type { NativeSession } from '../session.js';
 
@@ -11,6 +12,11 @@ export function handleWrite(
 ): void {
   const { id } = request;
   const { actor } = session;
+  const bytesMax = answerBytesMax(body.envelope.command, session.limits);
+  session.expectAnswer(bytesMax);
   const envelope = actor === undefined ? body.envelope : { ...body.envelope, actor };
-  session.service.write(envelope, request.timeoutMs, (result) => session.answer(resultFrame(id, result)));
+  session.service.write(envelope, request.timeoutMs, (result) => {
+    session.expectAnswer(-bytesMax);
+    session.answer(resultFrame(id, result));
+  });
 }
