@@ -70,10 +70,7 @@ export interface WatchStart extends WatchRequest {
   readonly fromRevision: Revision | undefined;
   /** Sends the current records first, then every change after that state. Excludes fromRevision. */
   readonly withInitial: boolean;
-  /**
-   * The first revision may be the compacted one itself: of its changes those are told that are kept, which are its puts.
-   * Otherwise that is COMPACTED, since a delete may be missing.
-   */
+  /** The first revision may be the compacted one itself. Otherwise that is COMPACTED: what it replaced is not there. */
   readonly fromCompacted?: boolean;
   /** The records that events replaced are going to be asked for: they count as bytes of what is read at once. */
   readonly withPrevious?: boolean;

@@ -220,7 +220,9 @@ describe('a watch', () => {
     const bench = new Bench({ overlayFlushBytes: 1 });
     for (const name of ['a', 'b', 'a', 'b', 'a']) await bench.set(name, '1');
     const { revision } = await bench.write({ type: 'compact', revision: 4 as Revision });
-    await new Promise<void>((resolve) => bench.node.tree.flush({ force: true, done: () => resolve() }));
+    const flushed = (): Promise<void> =>
+      new Promise((resolve) => bench.node.tree.flush({ force: true, done: () => resolve() }));
+    await flushed();
     await bench.turns(20);
     const strict = new TestSink();
     bench.watch(strict, { fromRevision: 4 as Revision });
@@ -235,6 +237,16 @@ describe('a watch', () => {
     }
     expect(lenient.log).toEqual(['a=1@4', 'b=1@5', 'a=1@6']);
     expect(revision).toBe(6);
+    // A deletion is told there as a put is: nobody that goes on from there may miss it.
+    await bench.write({ type: 'delete', key: key('b') });
+    await bench.set('c', '1');
+    await bench.write({ type: 'compact', revision: 7 as Revision });
+    await flushed();
+    await bench.turns(20);
+    const later = new TestSink();
+    bench.watch(later, { fromRevision: 7 as Revision, fromCompacted: true });
+    await bench.until(() => later.log.length > 1);
+    expect(later.log).toEqual(['-b@7', 'c=1@8']);
   });
 
   it('leaves out the puts or the deletes on demand, live and from history', async () => {

@@ -288,7 +288,10 @@ export function* retainedVersions(
     if (behind && modRevision <= compactedRevision) {
       const head = readHead(tables, headRow, transaction);
       if (head === undefined) throw missing(headRow, modRevision);
-      if (revisionAt(tables, headRow, head, compactedRevision, transaction) !== modRevision) {
+      const isKept = isDeletion(value)
+        ? modRevision === compactedRevision
+        : revisionAt(tables, headRow, head, compactedRevision, transaction) === modRevision;
+      if (!isKept) {
         leftOut += 1;
         if (leftOut % leftOutMax === 0) yield null;
         continue;

@@ -101,15 +101,16 @@ export class LmdbTreeWriter {
   }
 
   /**
-   * Looks at up to about rowsMax versions, whole revisions and not too many bytes, and removes what they replaced at or below `revision`, and
-   * deletions with it.
+   * Looks at up to about rowsMax versions, whole revisions and not too many bytes, and removes what they replaced at or
+   * below `revision`, and deletions below it: one at it is still told to a watch that begins there.
    */
   compact(revision: Revision, rowsMax: number): CompactProgress {
     const { root, versions, heads, meta } = this.tables;
     return root.transactionSync(() => {
       const compacted = readCompacted(this.tables);
       if (compacted >= revision) return { more: false, through: compacted };
-      const start = versionStart((compacted + 1) as Revision);
+      // Deletions at the revision that it came to last were kept until now.
+      const start = versionStart(compacted);
       const replaced: Bytes[] = [];
       const deletions: Bytes[] = [];
       let count = 0;
@@ -121,12 +122,13 @@ export class LmdbTreeWriter {
         more = (count >= rowsMax || bytes >= compactBytesMax) && at !== through;
         if (more) break;
         verify('versions', row, value);
+        if (isDeletion(value) && at < revision) deletions.push(row);
+        if (at === compacted) continue;
         count += 1;
         bytes += value.length;
         through = at;
         const { previous } = readLinks(value);
         if (previous !== noRevision) replaced.push(versionKey(previous, row.subarray(revisionBytes)));
-        if (isDeletion(value)) deletions.push(row);
       }
       if (!more) through = revision;
       // In order, neighbours share a page.

@@ -30,7 +30,7 @@ export class MemoryTreeContent {
   private readonly spaces = new Map<SpaceId, Map<string, VersionWrite[]>>();
   /** Changes of the user space by revision, then key. */
   private changes: VersionWrite[] = [];
-  /** Puts of the revision that it is compacted to: as LMDB has it, they are still history. */
+  /** Changes at the revision that it is compacted to: they are still history. */
   private changesAtCompacted: VersionWrite[] = [];
   readonly sessions = new Map<ClientId, SessionRecord>();
   /** Sorted key texts of a space; dropped when a key comes or goes. */
@@ -82,15 +82,15 @@ export class MemoryTreeContent {
     return (this.space(userSpace).get(textOf(key)) ?? []).map(({ modRevision }) => modRevision);
   }
 
-  /** The retained versions of user keys: all above the compacted revision, and what was current there. */
+  /** The retained versions of user keys: all from the compacted revision on, and what was current there. */
   retainedVersions(): RetainedVersion[] {
     const { compactedRevision } = this.meta;
     const retained: RetainedVersion[] = [];
     for (const versions of this.space(userSpace).values()) {
       const floor = newestAt(versions, compactedRevision);
       for (const version of versions) {
-        const isFloor = version === floor && version.record !== null;
-        if (version.modRevision > compactedRevision || isFloor) retained.push(version);
+        if (version.modRevision > compactedRevision || isFloorAt(version, floor, compactedRevision))
+          retained.push(version);
       }
     }
     return retained.sort((a, b) => a.modRevision - b.modRevision || compareBytes(a.key, b.key));
@@ -106,6 +106,10 @@ export class MemoryTreeContent {
 
   /** Drops versions that a read at `revision` or later does not need; at most versionsMax changes a call. */
   compact(revision: Revision, versionsMax: number): boolean {
+    // Deletions at the revision that it came to last were kept until now.
+    for (const { key, modRevision } of this.changesAtCompacted) {
+      if (modRevision < revision) this.prune(textOf(key), revision);
+    }
     let count = 0;
     for (const change of this.changes) {
       if (change.modRevision > revision || count >= versionsMax) break;
@@ -113,9 +117,8 @@ export class MemoryTreeContent {
       this.prune(textOf(change.key), revision);
     }
     const gone = this.changes.slice(0, count);
-    const puts = gone.filter((change) => change.modRevision === revision && change.record !== null);
-    const earlier = this.changesAtCompacted.filter((change) => change.modRevision === revision);
-    this.changesAtCompacted = [...earlier, ...puts];
+    const isHistory = (change: VersionWrite): boolean => change.modRevision === revision;
+    this.changesAtCompacted = [...this.changesAtCompacted, ...gone].filter(isHistory);
     this.changes = this.changes.slice(count);
     const next = this.changes[0];
     return next !== undefined && next.modRevision <= revision;
@@ -156,9 +159,7 @@ export class MemoryTreeContent {
     const versions = keys.get(text);
     if (versions === undefined) return;
     const newest = newestAt(versions, revision);
-    const kept = versions.filter(
-      (version) => version.modRevision > revision || (version === newest && version.record !== null),
-    );
+    const kept = versions.filter((version) => version.modRevision > revision || isFloorAt(version, newest, revision));
     for (const version of versions) if (!kept.includes(version)) this.bytes -= bytesOf(version);
     if (kept.length > 0) keys.set(text, kept);
     else {
@@ -184,6 +185,11 @@ export class MemoryTreeContent {
     }
     return texts;
   }
+}
+
+/** A deletion is needed no longer than a watch may begin at it. */
+function isFloorAt(version: VersionWrite, newest: VersionWrite | undefined, revision: Revision): boolean {
+  return version === newest && (version.record !== null || version.modRevision === revision);
 }
 
 function bytesOf({ key, record }: VersionWrite): number {

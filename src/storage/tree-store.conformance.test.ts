@@ -114,9 +114,8 @@ function history(store: OpenedTreeStore, from: number, to: number, rowsMax = 100
   return { seen, next };
 }
 
-/** Above the compacted revision: a deletion at it may be there or not. */
-function revisionsOf(store: OpenedTreeStore, key: string, compacted: number): readonly number[] | undefined {
-  return store.keyRevisions(bytes(key), (compacted + 1) as Revision, 1000);
+function revisionsOf(store: OpenedTreeStore, key: string, from: number): readonly number[] | undefined {
+  return store.keyRevisions(bytes(key), from as Revision, 1000);
 }
 
 async function copyImage(from: OpenedTreeStore, to: OpenedTreeStore, chunkBytes: number): Promise<TreeMeta | null> {
@@ -281,7 +280,32 @@ for (const [name, createFixture] of [
       expect(history(store, 2, 15).seen).toEqual(['15 a a=13 2 15 14 7']);
       await compact(store, 23, 1000);
       expect(scan(store, 23)).toEqual(['a=19 2 21 20 7']);
-      expect(history(store, 2, 23).seen).toHaveLength(0);
+      expect(history(store, 2, 22).seen).toHaveLength(0);
+    });
+
+    it('compactSlice() keeps deletions at its revision until it is asked to go further, also in an image', async () => {
+      const keys = ['a', 'b', 'c', 'd'];
+      const puts = keys.map((key) => put(key, '1', 2));
+      const deletions = keys.map((key) => deletion(key, 3));
+      const meta = { revision: 5, compactedRevision: 3 };
+      await flush(store, batchOf([...puts, ...deletions, put('a', '2', 4), put('e', '1', 5)], meta));
+      const told = ['3 a none', '3 b none', '3 c none', '3 d none', '4 a a=2 4 4 1 7', '5 e e=1 5 5 1 7'];
+      const hash = await hashOf(store, 5);
+      const copy = await fixture.open('copy-of-deletions');
+      await copyImage(store, copy, 100);
+      await compact(store, 3, 2);
+      for (const each of [store, copy]) {
+        expect(history(each, 3, 5).seen).toEqual(told);
+        expect([revisionsOf(each, 'a', 3), revisionsOf(each, 'b', 3)]).toEqual([[3, 4], [3]]);
+        expect(scan(each, 3)).toEqual([]);
+        expect([await hashOf(each, 5), each.usage().keys]).toEqual([hash, 5]);
+        // More of them than a slice may look at hold nothing up.
+        await compact(each, 4, 2);
+        expect(history(each, 3, 5).seen).toEqual(told.slice(4));
+        expect([revisionsOf(each, 'a', 4), revisionsOf(each, 'b', 4), each.usage().keys]).toEqual([[4], [], 2]);
+        expect(scan(each, 4)).toEqual(['a=2 4 4 1 7']);
+      }
+      await close(copy);
     });
 
     it('get() and scan() find any of thousands of versions of a key, also after compaction', async () => {
@@ -551,6 +575,14 @@ describe('LmdbTreeStore beside MemoryTreeStore', () => {
         for (const through of [compacted, revision - 1, revision]) {
           expect(await hashOf(other, through)).toBe(await hashOf(first, through));
         }
+      }
+      const further = Math.floor((compacted + revision) / 2);
+      for (const store of [...stores, ...copies]) {
+        await flush(store, batchOf([], { appliedZxid: revision + 2, revision, compactedRevision: further }));
+        await compact(store, further, 2);
+        expect(history(store, further, revision)).toEqual(history(first, further, revision));
+        expect(await hashOf(store, revision)).toBe(await hashOf(first, revision));
+        expect(store.usage().keys).toBe(first.usage().keys);
       }
       for (const store of [...stores, ...copies]) await close(store);
     });

@@ -127,8 +127,7 @@ export interface ChangesOptions {
   /** The records that were replaced count too: they are going to be asked for. */
   readonly withPrevious?: boolean;
   /**
-   * `from` may be the compacted revision itself. Of its changes those are told that are kept: its puts, and its deletes
-   * only until they are removed.
+   * `from` may be the compacted revision itself. Its changes are all there; what they replaced is not.
    */
   readonly fromCompacted?: boolean;
 }

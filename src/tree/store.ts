@@ -82,8 +82,8 @@ export type RetainedVersion = Omit<VersionWrite, 'space'>;
 export interface StoreContents {
   readonly meta: TreeMeta;
   /**
-   * By revision, then key: all above the compacted revision, and below it what was current there. Null after a stretch of
-   * others, so that the caller may do something else.
+   * By revision, then key: all from the compacted revision on, and below it what was current there. Null after a stretch
+   * of others, so that the caller may do something else.
    */
   versions(): Iterable<RetainedVersion | null>;
   /** Records of a space without a past, by key. */
@@ -143,7 +143,7 @@ export interface TreeStore {
   flush(batch: FlushBatch, done: (error: Error | null) => void): void;
   /**
    * Removes versions not needed at or after `revision`, looking at a bounded number a call: `done` says whether more is
-   * left.
+   * left. Deletions at `revision` itself are needed by watches that begin there, and go when it is called for a later one.
    * Never runs beside a flush.
    */
   compactSlice(revision: Revision, versionsMax: number, done: (error: Error | null, more: boolean) => void): void;
