@@ -6,6 +6,8 @@ import type { ConfigDocument } from './config-settings.js';
 
 /** A configuration file is a few kilobytes; a mistaken path to something huge is refused before it is parsed. */
 const fileBytesMax = 1024 * 1024;
+/** Objects and lists in each other; a configuration has five. What reads one goes into each with a call of its own. */
+export const configDepthMax = 64;
 
 export function readConfigFile(file: string): ConfigDocument {
   const text = readConfigText(file);
@@ -21,7 +23,22 @@ export function readConfigFile(file: string): ConfigDocument {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new ConfigError(`Cannot use configuration "${file}": expected a JSON object`);
   }
+  if (nestsDeeper(document, configDepthMax)) {
+    throw new ConfigError(`Cannot use configuration "${file}": it nests deeper than ${configDepthMax}`);
+  }
   return document as ConfigDocument;
+}
+
+/** Level by level, as no stack is too short for. */
+function nestsDeeper(document: object, depthMax: number): boolean {
+  let level: readonly object[] = [document];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > depthMax) return true;
+    level = level.flatMap((outer) =>
+      Object.values(outer).filter((inner) => typeof inner === 'object' && inner !== null),
+    );
+  }
+  return false;
 }
 
 /** The text of a file in UTF-8, without the mark that some editors begin it with. */

@@ -295,6 +295,9 @@ describe('loadNodeConfig()', () => {
     ['broken JSON', '{\n  "Host": {,\n}', 'line 2, column 12'],
     ['no object', '[]', 'expected a JSON object'],
     ['an empty file', '', 'Cannot parse configuration'],
+    ['objects in objects', `${'{"Host":'.repeat(100_000)}1${'}'.repeat(100_000)}`, 'it nests deeper than 64'],
+    ['lists in lists', `{"Peer":${'['.repeat(64)}${']'.repeat(64)}}`, 'it nests deeper than 64'],
+    ['not quite so many', `{"Peer":${'['.repeat(63)}${']'.repeat(63)}}`, 'Peer[0]: expected object'],
   ])('refuses %s', (_, content, expected) => {
     expect(refusalOf(content)).toContain(expected);
   });

@@ -135,6 +135,31 @@ describe("etcd's configuration file", () => {
     );
   });
 
+  it.each([
+    ['brackets', `a:\nb: ${'['.repeat(100_000)}`, 2],
+    ['braces', `a: ${'{a: '.repeat(20_000)}`, 1],
+    ['lines', Array.from({ length: 1_000 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''), 66],
+    ['items', `# all\n- ${'- '.repeat(100_000)}`, 2],
+    ['keys', '? '.repeat(100_000), 1],
+  ])('whose structures nest too deep by %s is refused with its line', (_, yaml, line) => {
+    expect(errorOf(yaml)).toBe(
+      `Cannot parse configuration "FILE", line ${line}: it nests or is indented deeper than 64`,
+    );
+  });
+
+  it('may have long lines, brackets in texts, and comments far to the right', () => {
+    const name = `${'- '.repeat(100)}${'['.repeat(100)}`;
+    const far = `${' '.repeat(100)}# far`;
+    expect(valuesOf(`${far}\nname: "${name}"  ${far}\n${far}\ndata-dir: |\n  ${name}`)).toMatchObject({
+      name,
+      'data-dir': `${name}\n`,
+    });
+    const many = Array.from({ length: 100 }, (_, index) => `[a${index}]`).join(', ');
+    expect(errorOf(`name: [${many}]`)).toBe(
+      'Cannot use configuration "FILE": line 1: name: expected a text or a number',
+    );
+  });
+
   it.skipIf(!existsSync('/dev/zero'))('is read no further than that where it has no end', () => {
     expect(() => readConfigText('/dev/zero')).toThrow('it has more, expected at most 1048576 bytes');
   });

@@ -13,10 +13,11 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { ConfigError } from '../../config/config-error.js';
-import { configErrorOf, readConfigText } from '../../config/config-file.js';
+import { configDepthMax, configErrorOf, readConfigText } from '../../config/config-file.js';
 import { nearestKey } from '../../config/nearest-key.js';
 import { withoutCredentials } from '../../shared/address.js';
 import { etcdFlags } from './etcd-flags.js';
+import { lineTooDeep } from './yaml-depth.js';
 
 /** Which flags a section holds, by what it calls them. */
 const sections: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -64,9 +65,16 @@ class EtcdConfigFile {
 
   constructor(file: string) {
     this.file = file;
+    const text = readConfigText(file);
+    const tooDeep = lineTooDeep(text, configDepthMax);
+    if (tooDeep !== undefined) {
+      throw new ConfigError(
+        `Cannot parse configuration "${file}", line ${tooDeep}: it nests or is indented deeper than ${configDepthMax}`,
+      );
+    }
     // As etcd reads it, a file says yes and no as well.
     const options = { version: '1.1', lineCounter: this.lines, prettyErrors: false } as const;
-    this.document = parseDocument(readConfigText(file), options);
+    this.document = parseDocument(text, options);
     const [error] = this.document.errors;
     if (error === undefined) return;
     const { line, col } = this.lines.linePos(error.pos[0]);
