@@ -17,6 +17,7 @@ import type { JwtTokens } from '../service/jwt-tokens.js';
 import { createStoreService } from '../service/service.js';
 import type { ScrubSummary } from '../service/store-service.js';
 import { assert } from '../shared/assert.js';
+import type { CoreFailure } from '../shared/core-failure.js';
 import { DamageError } from '../shared/damage-error.js';
 import { DurationHistogram } from '../shared/duration-histogram.js';
 import { type EnsembleId, groupZero } from '../shared/ids.js';
@@ -51,6 +52,11 @@ export interface ServerOptions {
    * returns: whoever read the damage must not go on with it.
    */
   readonly onDamage: (error: DamageError) => void;
+  /**
+   * An exception that nobody expected came out of the core while a front end called it. The process must end before this
+   * returns: the core's state may be half changed.
+   */
+  readonly onCoreFailure: (failure: CoreFailure) => void;
 }
 
 /** A boot that lives this long has come through opening its tree; elections have usually said so before. */
@@ -65,7 +71,8 @@ const servingLookMs = 20;
  * are there, and no port is taken from a process that is in the directory already. Rejects with one clear error when the
  * directory or a port cannot be had.
  */
-export async function startServer({ config, log, onServing, onHalt, onDamage }: ServerOptions): Promise<RunningServer> {
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, log, onServing, onHalt, onDamage, onCoreFailure } = options;
   const damaged = (error: Error): void => {
     const unmarked = writeDamageMark(config.dataDir, error.message, new Date());
     if (unmarked !== null) log.error('Cannot mark the data directory as damaged', { error: unmarked });
@@ -129,7 +136,7 @@ export async function startServer({ config, log, onServing, onHalt, onDamage }: 
     log,
   });
   const lastScrub = (): ScrubSummary | null => scrubber.lastRound;
-  const service = createStoreService(running, { scheduler, limits, lastScrub, jwtTokens });
+  const service = createStoreService(running, { scheduler, limits, lastScrub, jwtTokens, coreFailed: onCoreFailure });
   const actors = new CallActors(service.access);
   const headers = new ResponseHeaders(service);
   const etcd = {

@@ -5,6 +5,7 @@ import type { Scheduler } from '../ensemble/ports.js';
 import { StoreError } from '../shared/errors.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import type { RangeSelection } from '../tree/transaction.js';
+import type { CoreBoundary } from './core-boundary.js';
 import { FairTurns } from './fair-turns.js';
 import { type SelectionLimits, type SelectionSurroundings, StoreSelection } from './store-selection.js';
 import type { SelectionSink } from './store-service.js';
@@ -18,16 +19,24 @@ export interface SelectionDeskLimits extends SelectionLimits {
 
 export type SelectionScheduler = Pick<Scheduler, 'nowMs' | 'defer' | 'after'>;
 
+interface SelectionDeskParts {
+  readonly tree: ReplicatedTree;
+  readonly scheduler: SelectionScheduler;
+  readonly boundary: CoreBoundary;
+}
+
 export class SelectionDesk implements SelectionSurroundings {
   readonly tree: ReplicatedTree;
+  readonly boundary: CoreBoundary;
   readonly limits: SelectionDeskLimits;
   private readonly scheduler: SelectionScheduler;
   private readonly turns: FairTurns<StoreSelection>;
   private readonly open = new Set<StoreSelection>();
   private sortBytes = 0;
 
-  constructor(tree: ReplicatedTree, scheduler: SelectionScheduler, limits: SelectionDeskLimits) {
+  constructor({ tree, scheduler, boundary }: SelectionDeskParts, limits: SelectionDeskLimits) {
     this.tree = tree;
+    this.boundary = boundary;
     this.limits = limits;
     this.scheduler = scheduler;
     this.turns = new FairTurns(scheduler, limits.selectionTurnMs);

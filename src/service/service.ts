@@ -4,6 +4,7 @@
 import type { EnsembleNode, NodeStatus } from '../ensemble/ensemble-node.js';
 import type { Scheduler } from '../ensemble/ports.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import type { CoreFailure } from '../shared/core-failure.js';
 import { StoreError } from '../shared/errors.js';
 import type { Epoch, Revision, Zxid } from '../shared/ids.js';
 import type { Alarm } from '../tree/alarm.js';
@@ -13,10 +14,12 @@ import { leaseIdOf } from '../tree/lease-records.js';
 import type { DigestResult, RangeRequest, RangeResult, ReadResult } from '../tree/replicated-tree.js';
 import type { KeySelection, RangeSelection } from '../tree/transaction.js';
 import { type AccessService, type AccessServiceLimits, anonymous, NodeAccessService } from './access-service.js';
+import { BoundaryService } from './boundary-service.js';
 import { CompactedError } from './compacted-error.js';
+import { CoreBoundary } from './core-boundary.js';
 import type { JwtTokens } from './jwt-tokens.js';
 import { leaseListRefusal, readRefusal } from './read-permission.js';
-import { checkCommand, checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
+import { checkKey, checkPayload, checkRange, type RequestLimits } from './request-checks.js';
 import { SelectionDesk, type SelectionDeskLimits, type SelectionScheduler } from './selection-desk.js';
 import { type StateCopier, StateCopies, type StateCopyLimits } from './state-copies.js';
 import { type StoreSelection, unreadable } from './store-selection.js';
@@ -58,14 +61,18 @@ export interface ServiceOptions {
   readonly wallClockMs?: () => number;
   /** In the place of the tokens that are the default. */
   readonly jwtTokens?: JwtTokens | undefined;
+  /** An exception came out of the core while a front end called it: ends the process. Absent: it is thrown, no more. */
+  readonly coreFailed?: (failure: CoreFailure) => void;
 }
 
 export function createStoreService(node: EnsembleNode, options: ServiceOptions): StoreService {
-  return new NodeStoreService(node, options);
+  const boundary = new CoreBoundary(options.coreFailed ?? (() => undefined));
+  return new BoundaryService(new NodeStoreService(node, options, boundary), boundary, options.limits);
 }
 
 type RangeDone = (error: StoreError | null, result: Extract<RangeResult, { type: 'range' }> | null) => void;
 
+/** Behind the boundary; commands were checked in front of it. */
 class NodeStoreService implements StoreService {
   readonly access: AccessService;
   private readonly node: EnsembleNode;
@@ -79,7 +86,7 @@ class NodeStoreService implements StoreService {
   /** Asked for and not done. */
   private hashes = 0;
 
-  constructor(node: EnsembleNode, options: ServiceOptions) {
+  constructor(node: EnsembleNode, options: ServiceOptions, boundary: CoreBoundary) {
     this.node = node;
     this.scheduler = options.scheduler;
     this.limits = options.limits;
@@ -92,16 +99,17 @@ class NodeStoreService implements StoreService {
       jwtTokens: options.jwtTokens,
     });
     this.turns = new FairWatchTurns(options.scheduler, watchTurnMs);
-    this.selections = new SelectionDesk(node.tree, options.scheduler, options.limits);
+    this.selections = new SelectionDesk({ tree: node.tree, scheduler: options.scheduler, boundary }, options.limits);
     this.watchSurroundings = {
       tree: node.tree,
+      boundary,
       turns: this.turns,
       pageBytes: watchPageBytes,
       pageRecords: rangeRecordsMax,
     };
     const reviewWatches = (): void => this.turns.reviewAll();
     node.tree.onSpaceChange(spaces.access, { changed: reviewWatches, reset: reviewWatches });
-    this.copies = new StateCopies(node.tree, options.scheduler, options.limits);
+    this.copies = new StateCopies({ tree: node.tree, scheduler: options.scheduler, boundary }, options.limits);
   }
 
   get appliedZxid(): Zxid {
@@ -121,9 +129,7 @@ class NodeStoreService implements StoreService {
   }
 
   write(envelope: CommandEnvelope, timeoutMs: number, done: (result: CommandResult) => void): void {
-    const refusal = checkCommand(envelope, this.limits);
-    if (refusal === null) this.node.submit(withActor(envelope), this.deadline(timeoutMs), done);
-    else done({ code: refusal.code, message: refusal.message, revision: this.revision, zxid: this.appliedZxid });
+    this.node.submit(withActor(envelope), this.deadline(timeoutMs), done);
   }
 
   get(key: Bytes, options: ReadOptions, done: (error: StoreError | null, result: ReadResult | null) => void): void {

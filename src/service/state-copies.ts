@@ -5,6 +5,7 @@ import type { Scheduler } from '../ensemble/ports.js';
 import { StoreError } from '../shared/errors.js';
 import type { ReplicatedTree } from '../tree/replicated-tree.js';
 import type { StoreContents } from '../tree/store.js';
+import type { CoreBoundary } from './core-boundary.js';
 
 export interface StateCopyLimits {
   readonly stateCopiesMax: number;
@@ -19,16 +20,25 @@ export interface StateCopier {
   failed(error: StoreError): void;
 }
 
+interface StateCopiesParts {
+  readonly tree: ReplicatedTree;
+  readonly scheduler: Pick<Scheduler, 'after'>;
+  /** That copiers cross as they read. */
+  readonly boundary: CoreBoundary;
+}
+
 export class StateCopies {
   private readonly tree: ReplicatedTree;
   private readonly scheduler: Pick<Scheduler, 'after'>;
+  private readonly boundary: CoreBoundary;
   private readonly limits: StateCopyLimits;
   /** Those that wait for their flush included. */
   private open = 0;
 
-  constructor(tree: ReplicatedTree, scheduler: Pick<Scheduler, 'after'>, limits: StateCopyLimits) {
+  constructor({ tree, scheduler, boundary }: StateCopiesParts, limits: StateCopyLimits) {
     this.tree = tree;
     this.scheduler = scheduler;
+    this.boundary = boundary;
     this.limits = limits;
   }
 
@@ -71,9 +81,9 @@ export class StateCopies {
     });
     return {
       meta: contents.meta,
-      versions: () => contents.versions(),
-      records: (space) => contents.records(space),
-      close,
+      versions: () => this.boundary.rows(() => contents.versions()),
+      records: (space) => this.boundary.rows(() => contents.records(space)),
+      close: () => this.boundary.enter(close),
     };
   }
 }

@@ -11,6 +11,7 @@ import { passesFilters, withoutValue } from '../tree/select-records.js';
 import type { KeyRecord } from '../tree/store.js';
 import type { RangeSelection } from '../tree/transaction.js';
 import { CompactedError } from './compacted-error.js';
+import type { CoreBoundary } from './core-boundary.js';
 import { stepOf, type TurnTaker } from './fair-turns.js';
 import { type Choice, KeyOrderChoice, SortedChoice } from './selection-choice.js';
 import type { SelectionHandle, SelectionSink } from './store-service.js';
@@ -18,6 +19,8 @@ import type { SelectionHandle, SelectionSink } from './store-service.js';
 /** What selections share. */
 export interface SelectionSurroundings {
   readonly tree: ReplicatedTree;
+  /** That callers of a selection's own methods cross. */
+  readonly boundary: CoreBoundary;
   /** Has step() called in a later turn. */
   enqueue(selection: StoreSelection): void;
   /** It needs more than this turn; OVERLOADED when too many do. */
@@ -94,7 +97,7 @@ export class StoreSelection implements SelectionHandle, TurnTaker {
   }
 
   cancel(): void {
-    this.finish();
+    this.surroundings.boundary.enter(() => this.finish());
   }
 
   /** Ends it from this side. */

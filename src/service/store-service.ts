@@ -1,5 +1,6 @@
 // What every front end calls: protocol-neutral reads, writes, watches and administration. Front ends decode, call this,
-// encode. Errors are StoreError with a closed code. Implemented by service.ts beside it.
+// encode. Errors are StoreError with a closed code. Callbacks and sinks are called from the middle of the core: they keep
+// their own exceptions to themselves. What they do throw ends the process like the core's own. Implemented by service.ts.
 
 import type { NodeStatus } from '../ensemble/ensemble-node.js';
 import type { Bytes } from '../shared/bytes.js';

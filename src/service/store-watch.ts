@@ -9,6 +9,7 @@ import { keyOfText, keyTextOf } from '../tree/key-text.js';
 import type { ReplicatedTree, WatchEvent, Watcher, WatchRequest } from '../tree/replicated-tree.js';
 import type { KeyRecord } from '../tree/store.js';
 import { CompactedError } from './compacted-error.js';
+import type { CoreBoundary } from './core-boundary.js';
 import { readRefusal } from './read-permission.js';
 import type { WatchHandle, WatchSink, WatchStart } from './store-service.js';
 
@@ -24,6 +25,8 @@ export interface WatchTurns {
 /** What all watches of a node share. */
 export interface WatchSurroundings {
   readonly tree: ReplicatedTree;
+  /** That callers of a watch's own methods cross. */
+  readonly boundary: CoreBoundary;
   readonly turns: WatchTurns;
   readonly pageBytes: number;
   readonly pageRecords: number;
@@ -103,7 +106,7 @@ export class StoreWatch implements Watcher, WatchHandle {
   }
 
   cancel(): void {
-    this.finish();
+    this.around.boundary.enter(() => this.finish());
   }
 
   /** Ends it from this side. */

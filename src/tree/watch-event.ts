@@ -2,6 +2,8 @@
 // and what a front end makes of it is kept with it, until the last of them lets go of it.
 
 import type { Bytes } from '../shared/bytes.js';
+import { CoreFailure } from '../shared/core-failure.js';
+import { StoreError } from '../shared/errors.js';
 import type { Revision } from '../shared/ids.js';
 import type { WatchEvent } from './replicated-tree.js';
 import type { KeyRecord, VersionWrite } from './store.js';
@@ -48,6 +50,11 @@ export class CommittedEvent implements WatchEvent {
   private readPrevious(): KeyRecord | undefined {
     const { key, modRevision, record } = this.version;
     if (record?.createRevision === modRevision) return undefined;
-    return this.past.recordAt(key, (modRevision - 1) as Revision);
+    try {
+      return this.past.recordAt(key, (modRevision - 1) as Revision);
+    } catch (error) {
+      // Whoever asks is a front end, which may take what it meets for its own.
+      throw error instanceof StoreError ? error : new CoreFailure(error);
+    }
   }
 }

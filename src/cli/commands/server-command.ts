@@ -2,6 +2,7 @@
 // standard input or output closes.
 
 import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
 import type { FlagValues } from '../../config/config-settings.js';
 import { loadNodeConfig } from '../../config/load-node-config.js';
 import type { NodeConfig } from '../../config/node-config.js';
@@ -57,6 +58,11 @@ export async function serve(config: NodeConfig, { rebuildWords, stopped, onServi
       // The log may be written behind this; the process must end now.
       writeSync(process.stderr.fd, `zabtree: ${withRebuild(error, rebuildWords).message}\n`);
       process.exit(exitCodes.damaged);
+    },
+    onCoreFailure: ({ message, cause }) => {
+      log.error('Stopping: an exception inside the core', { error: cause });
+      writeSync(process.stderr.fd, `zabtree: ${message}\n${inspect(cause)}\n`);
+      process.exit(exitCodes.failed);
     },
   }).catch((error: unknown) => {
     if (error instanceof DamageError) throw withRebuild(error, rebuildWords);
