@@ -6,29 +6,17 @@ import type { KeyObject } from 'node:crypto';
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import type { Channel, PeerNetwork, PeerNetworkHandler } from '../ensemble/ports.js';
 import { assert } from '../shared/assert.js';
-import { type Bytes, emptyBytes } from '../shared/bytes.js';
+import type { Bytes } from '../shared/bytes.js';
 import type { ServerId } from '../shared/ids.js';
-import { FrameSplitter, FrameTooLargeError, frameOf } from '../wire/native-framing.js';
 import { clusterKeyOf } from './cluster-key.js';
 import { CrowdByAddress } from './crowd-by-address.js';
 import { listenFailure, parseListenAddress, reasonOf } from './listen-address.js';
 import type { NetworkMember, NetworkOptions } from './network-options.js';
 import { type HandshakeResult, PeerHandshake } from './peer-handshake.js';
 import { PeerLink } from './peer-link.js';
+import { PeerOpening } from './peer-opening.js';
 import { RateLimitedLog, warnIntervalMs } from './rate-limited-log.js';
 import { newPeerCounters, type PeerCounters } from './transport-counters.js';
-
-/** A connection whose handshake is not over. */
-interface Opening {
-  readonly socket: Socket;
-  readonly handshake: PeerHandshake;
-  readonly splitter: FrameSplitter;
-  readonly timer: NodeJS.Timeout;
-  /** Called with the reason when it comes to nothing. */
-  readonly failed: (reason: string) => void;
-  readonly outgoing: boolean;
-  readonly onData: (chunk: Buffer) => void;
-}
 
 interface OpenLink {
   readonly id: number;
@@ -50,9 +38,9 @@ export class TcpPeerNetwork implements PeerNetwork {
   #handler: PeerNetworkHandler | undefined;
   #stopped = false;
   #lastLink = 0;
-  readonly #openings = new Set<Opening>();
+  readonly #openings = new Set<PeerOpening>();
   /** Accepted ones among the openings, by address: the ones that strangers can make. */
-  readonly #acceptedOpenings = new CrowdByAddress<Opening>();
+  readonly #acceptedOpenings = new CrowdByAddress<PeerOpening>();
   readonly #links = new Map<number, OpenLink>();
   readonly #linksByKey = new Map<string, OpenLink>();
   /** Given up, with something still to be sent: closed once it is, or after a while. */
@@ -107,12 +95,9 @@ export class TcpPeerNetwork implements PeerNetwork {
     const { host, port } = parseListenAddress(member.messageAddr, 'MessageAddr');
     const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs });
     const { handshake, first } = PeerHandshake.connect(this.#options, this.#key, peer, channel);
-    const opening = this.#open(socket, handshake, true, (reason) =>
+    this.#open(socket, { handshake, first, outgoing: true }, (reason) =>
       this.#connectFailed(peer, channel, `Cannot connect to ${member.messageAddr}: ${reason}`),
     );
-    socket.once('connect', () => {
-      if (this.#openings.has(opening)) socket.write(frameOf(first));
-    });
   }
 
   send(link: number, chunks: readonly Bytes[]): void {
@@ -139,10 +124,7 @@ export class TcpPeerNetwork implements PeerNetwork {
   stop(): void {
     this.#stopped = true;
     this.#server.close();
-    for (const opening of this.#openings) {
-      clearTimeout(opening.timer);
-      opening.socket.destroy();
-    }
+    for (const opening of this.#openings) opening.destroy();
     this.#openings.clear();
     this.#acceptedOpenings.clear();
     for (const { link } of this.#links.values()) link.destroy();
@@ -171,72 +153,46 @@ export class TcpPeerNetwork implements PeerNetwork {
       const crowding = this.#acceptedOpenings.oldestOfMost();
       if (crowding !== undefined) {
         this.counters.handshakesEvicted++;
-        this.#fail(crowding, 'too many unfinished handshakes');
+        crowding.fail('too many unfinished handshakes');
       }
     }
-    const opening = this.#open(socket, PeerHandshake.accept(this.#options, this.#key), false, (reason) =>
+    const handshake = PeerHandshake.accept(this.#options, this.#key);
+    const opening = this.#open(socket, { handshake, first: undefined, outgoing: false }, (reason) =>
       this.#log.warn('refused', `Refused a peer connection from ${remote}: ${reason}`),
     );
     this.#acceptedOpenings.add(remote, opening);
   }
 
-  #open(socket: Socket, handshake: PeerHandshake, outgoing: boolean, failed: (reason: string) => void): Opening {
-    const { limits } = this.#options;
-    const timer = setTimeout(() => {
-      this.counters.handshakesTimedOut++;
-      this.#fail(opening, `no handshake within ${limits.handshakeTimeoutMs} ms`);
-    }, limits.handshakeTimeoutMs);
-    const opening: Opening = {
+  #open(
+    socket: Socket,
+    way: { readonly handshake: PeerHandshake; readonly first: Bytes | undefined; readonly outgoing: boolean },
+    failed: (reason: string) => void,
+  ): PeerOpening {
+    const opening = new PeerOpening({
       socket,
-      handshake,
-      splitter: new FrameSplitter(limits.handshakeFrameBytesMax),
-      timer,
-      failed,
-      outgoing,
-      onData: (chunk) => this.#receive(opening, chunk),
-    };
+      handshake: way.handshake,
+      first: way.first,
+      limits: this.#options.limits,
+      counters: this.counters,
+      handler: {
+        opened: (result, opened, rest) => {
+          this.#forgetOpening(opening);
+          this.#finish(opened, way.outgoing, result, rest);
+        },
+        failed: (reason, leaving) => {
+          this.#forgetOpening(opening);
+          if (leaving !== undefined) this.#leave(leaving);
+          failed(reason);
+        },
+      },
+    });
     this.#openings.add(opening);
-    socket.on('data', opening.onData);
-    // These stay when the handshake is over and do nothing then.
-    socket.on('end', () => this.#fail(opening, 'the peer closed the connection during the handshake'));
-    socket.on('error', (error) => this.#fail(opening, reasonOf(error)));
-    socket.on('close', () => this.#fail(opening, 'the connection was closed during the handshake'));
     return opening;
   }
 
-  #receive(opening: Opening, chunk: Buffer): void {
-    opening.splitter.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
-    while (this.#openings.has(opening)) {
-      const frame = this.#nextFrame(opening);
-      if (frame === undefined) return;
-      const step = opening.handshake.receive(frame);
-      if (step.send !== undefined) opening.socket.write(frameOf(step.send));
-      if (step.type === 'open') {
-        this.#finish(opening, step.result);
-      } else if (step.type === 'refused') {
-        this.counters.handshakesRefused++;
-        this.#fail(opening, step.byPeer ? `the peer refused: ${step.reason}` : step.reason, true);
-      }
-    }
-  }
-
-  #nextFrame(opening: Opening): Bytes | undefined {
-    try {
-      return opening.splitter.next();
-    } catch (error) {
-      if (!(error instanceof FrameTooLargeError)) throw error;
-      this.counters.handshakesRefused++;
-      this.#fail(opening, 'this is not a zabtree peer');
-      return undefined;
-    }
-  }
-
-  /** `gently`: what was written, the reason for a refusal, is still to arrive. */
-  #fail(opening: Opening, reason: string, gently = false): void {
-    if (!this.#end(opening)) return;
-    if (gently) this.#leave(opening.socket);
-    else opening.socket.destroy();
-    opening.failed(reason);
+  #forgetOpening(opening: PeerOpening): void {
+    this.#openings.delete(opening);
+    this.#acceptedOpenings.delete(opening);
   }
 
   /** Closes a socket once all that was written to it is on its way, or after a while. */
@@ -251,21 +207,11 @@ export class TcpPeerNetwork implements PeerNetwork {
     socket.destroySoon();
   }
 
-  /** Takes a connection out of the openings; false when it was none any more. */
-  #end(opening: Opening): boolean {
-    if (!this.#openings.delete(opening)) return false;
-    this.#acceptedOpenings.delete(opening);
-    clearTimeout(opening.timer);
-    opening.socket.off('data', opening.onData);
-    return true;
-  }
-
-  #finish(opening: Opening, result: HandshakeResult): void {
-    this.#end(opening);
+  #finish(socket: Socket, outgoing: boolean, result: HandshakeResult, rest: Bytes): void {
     const id = ++this.#lastLink;
-    const key = `${result.peer}/${result.channel}/${opening.outgoing ? 'out' : 'in'}`;
+    const key = `${result.peer}/${result.channel}/${outgoing ? 'out' : 'in'}`;
     const link = new PeerLink({
-      socket: opening.socket,
+      socket,
       limits: this.#options.limits,
       outgoing: result.outgoing,
       incoming: result.incoming,
@@ -279,7 +225,7 @@ export class TcpPeerNetwork implements PeerNetwork {
         },
       },
     });
-    const open: OpenLink = { id, key, link, socket: opening.socket };
+    const open: OpenLink = { id, key, link, socket };
     const older = this.#linksByKey.get(key);
     this.#links.set(id, open);
     this.#linksByKey.set(key, open);
@@ -290,9 +236,8 @@ export class TcpPeerNetwork implements PeerNetwork {
       older.link.destroy();
       this.#handler?.closed(older.id, 'a newer connection of the same peer took its place');
     }
-    this.#handler?.opened(id, result.peer, result.channel, opening.outgoing);
-    const { splitter } = opening;
-    link.begin(splitter.pendingBytes > 0 ? (splitter.take(splitter.pendingBytes) ?? emptyBytes) : emptyBytes);
+    this.#handler?.opened(id, result.peer, result.channel, outgoing);
+    link.begin(rest);
   }
 
   #forget(open: OpenLink): void {
