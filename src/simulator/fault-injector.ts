@@ -324,7 +324,7 @@ export class FaultInjector {
 
   private canBeSpared(node: SimulatedNode): boolean {
     const others = this.nodes.filter((other) => other !== node);
-    return this.world.view.ledger.last !== 0 && others.every((other) => other.view.counted && !other.damaged);
+    return this.world.view.ledger.entries > 0 && others.every((other) => other.view.counted && !other.damaged);
   }
 
   private leader(): SimulatedNode | undefined {

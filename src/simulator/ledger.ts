@@ -7,6 +7,7 @@ import { type Epoch, epochOf, formatZxid, type Revision, revisionFirst, type Zxi
 import { type Entry, type Operation, spaces } from '../tree/delta.js';
 import { decodeBatch } from '../wire/batch-codec.js';
 import { keyText } from './byte-text.js';
+import { mixNumber } from './content-hash.js';
 import { emptyHistoryHash, extendHistory, type MirroredBatch } from './log-mirror.js';
 
 /** What a key holds from `zxid` on; value undefined: it is absent. */
@@ -48,6 +49,8 @@ export interface RememberedRequest {
 }
 
 export class Ledger {
+  /** Where it begins: behind the tree of a snapshot, or with nothing. Nobody had to agree on what is up to here. */
+  begin: Zxid = zxidZero;
   last: Zxid = zxidZero;
   lastHash = emptyHistoryHash;
   revision: Revision = revisionFirst;
@@ -59,7 +62,7 @@ export class Ledger {
   private readonly refusals = new Set<string>();
   /** Requests that were committed more than once. */
   readonly repeated: string[] = [];
-  /** Entries committed so far. */
+  /** Entries committed so far; what was restored does not count. */
   entries = 0;
   readonly leaseEnds: LeaseEnd[] = [];
   /** What entries did to keys of leases that they should not have. */
@@ -78,13 +81,27 @@ export class Ledger {
     return this.hashes.get(zxid);
   }
 
+  /** What everything began with, before the first entry was committed: the tree of a snapshot, at `zxid`. */
+  restore(zxid: Zxid, entries: readonly Entry[]): void {
+    assert(this.last === zxidZero, `Cannot restore a snapshot: ${formatZxid(this.last)} is committed`);
+    for (const entry of entries) this.take(entry);
+    this.begin = zxid;
+    this.last = zxid;
+    this.lastHash = mixNumber(emptyHistoryHash, zxid);
+    this.hashes.set(zxid, this.lastHash);
+    this.batchEnds.push(zxid);
+  }
+
   append({ batch }: MirroredBatch): void {
     assert(batch.first > this.last, `Cannot commit ${formatZxid(batch.first)}: ${formatZxid(this.last)} is committed`);
     this.last = batch.last;
     this.lastHash = extendHistory(this.lastHash, batch);
     this.hashes.set(batch.last, this.lastHash);
     this.batchEnds.push(batch.last);
-    for (const entry of decodeBatch(batch.body.slice(), batch.first)) this.apply(entry);
+    for (const entry of decodeBatch(batch.body.slice(), batch.first)) {
+      this.entries += 1;
+      this.take(entry);
+    }
   }
 
   /** End of what is committed of the epochs before this one. */
@@ -152,8 +169,7 @@ export class Ledger {
     return newest(this.revisions, (point) => point.zxid <= zxid)?.revision ?? revisionFirst;
   }
 
-  private apply(entry: Entry): void {
-    this.entries += 1;
+  private take(entry: Entry): void {
     const first = this.changes.length;
     for (const operation of entry.operations) this.operate(entry, operation);
     if (this.changes.length > first) {

@@ -67,6 +67,9 @@ export interface FaultOptions {
   readonly only?: readonly number[];
 }
 
+/** Share of the runs whose ensemble begins with a snapshot. */
+const restoredChance = 0.15;
+
 export interface DiskProfile {
   readonly delayMinMs: number;
   readonly delayJitterMs: number;
@@ -96,6 +99,8 @@ export interface RunPlan {
   readonly quorumFirst: boolean;
   /** Mean time between two compactions of history; 0 = none. */
   readonly compactEveryMs: number;
+  /** Indexes of the members that were restored from a snapshot before they first started. */
+  readonly restored: readonly number[];
 }
 
 export function drawPlan(random: SeededRandom, nodes: number, options: FaultOptions): RunPlan {
@@ -146,8 +151,16 @@ export function drawPlan(random: SeededRandom, nodes: number, options: FaultOpti
     quorumFirst: random.chance(0.5),
     compactEveryMs: random.chance(0.3) ? between(300, 1500) : 0,
     holders: 1 + random.below(3),
+    restored: random.chance(restoredChance) ? drawRestored(random, nodes) : [],
   };
   return plan;
+}
+
+/** One of them at least. */
+function drawRestored(random: SeededRandom, nodes: number): readonly number[] {
+  const first = random.below(nodes);
+  const others = random.next();
+  return Array.from({ length: nodes }, (_, index) => index).filter((index) => index === first || random.chance(others));
 }
 
 function drawTiming(random: SeededRandom): TimingConfig {

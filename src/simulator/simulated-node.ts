@@ -9,13 +9,15 @@ import { assert } from '../shared/assert.js';
 import { type EnsembleId, formatZxid, zxidZero } from '../shared/ids.js';
 import type { SeededRandom } from '../shared/random.js';
 import { decodeManifest, manifestFileName } from '../storage/manifest.js';
-import { openNodeStorage } from '../storage/node-storage.js';
+import { claimDirectory, type NodeStorageOptions, openNodeStorage } from '../storage/node-storage.js';
+import { seedDirectory } from '../storage/seeded-directory.js';
 import { rotFile, rotLog } from './bit-rot.js';
 import { blankRecord, type NodeView } from './checkers/ensemble-view.js';
 import { DiskWitness } from './disk-witness.js';
 import { LogMirror } from './log-mirror.js';
 import { type CrashKind, MachineDisk } from './machine-disk.js';
 import { ObservedStorage } from './observed-storage.js';
+import { fillTree, type RestoredSnapshot } from './restored-snapshot.js';
 import type { RunPlan } from './run-plan.js';
 import type { ReachableNode } from './simulated-client.js';
 import { simulatedRuntime } from './simulated-storage-runtime.js';
@@ -100,14 +102,57 @@ export class SimulatedNode {
     return this.running ? this.process?.running : undefined;
   }
 
+  /** Before it ever boots: fills its data directory with a snapshot, as an operator would. The ledger has it already. */
+  restore(snapshot: RestoredSnapshot, done: () => void): void {
+    const { view, world } = this;
+    const { scheduler } = this.begin();
+    const options = this.directoryOptions(scheduler);
+    const { seed } = snapshot;
+    const restoring = async (): Promise<void> => {
+      const claim = await claimDirectory(options.directory, options.runtime);
+      await seedDirectory(options, seed, (store) => fillTree(store, snapshot, this.random));
+      await claim.release();
+    };
+    restoring().then(
+      () =>
+        scheduler.defer(() => {
+          scheduler.kill();
+          this.process = undefined;
+          view.log.rebase(seed, world.view.ledger.lastHash);
+          view.record = { ...blankRecord, seed };
+          view.applied = seed;
+          world.say(view.index, `is restored at ${formatZxid(seed)}`);
+          done();
+        }),
+      (error: unknown) =>
+        world.view.violate('no assertion fails', `node ${view.index} cannot be restored: ${String(error)}`),
+    );
+    world.clock.promisesDue();
+  }
+
   boot(): void {
     if (this.process !== undefined) return;
-    const { world, view, plan } = this;
+    const process = this.begin();
+    const { scheduler } = process;
+    openNodeStorage(this.directoryOptions(scheduler)).then(
+      (storage) => scheduler.defer(() => this.opened(process, storage)),
+      (error: unknown) => scheduler.defer(() => this.refused(error)),
+    );
+    this.world.clock.promisesDue();
+  }
+
+  private begin(): Process {
+    const { plan, view, world } = this;
     const scheduler = new NodeScheduler(world.clock, view.index, plan.skews[view.index] ?? { originMs: 0, rate: 1 });
-    const process: Process = { scheduler, running: undefined };
+    const process = { scheduler, running: undefined };
     this.process = process;
+    return process;
+  }
+
+  private directoryOptions(scheduler: NodeScheduler): NodeStorageOptions {
+    const { plan, view, world } = this;
     const promisesDue = (): void => world.clock.promisesDue();
-    const opening = openNodeStorage({
+    return {
       runtime: simulatedRuntime({ disk: this.disk.files, scheduler, random: this.random, promisesDue }),
       directory: dataDirectory,
       serverId: view.serverId,
@@ -115,12 +160,7 @@ export class SimulatedNode {
       segmentBytes: plan.limits.logSegmentBytes,
       fullDiskRetryMs,
       warn: (text) => world.say(view.index, text),
-    });
-    opening.then(
-      (storage) => scheduler.defer(() => this.opened(process, storage)),
-      (error: unknown) => scheduler.defer(() => this.refused(error)),
-    );
-    promisesDue();
+    };
   }
 
   private opened(process: Process, opened: NodeStorage): void {

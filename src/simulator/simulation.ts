@@ -17,6 +17,7 @@ import { Compactions } from './compactions.js';
 import { catchUpBoundMs, Demands, isLed, isQuorumLed } from './demands.js';
 import { FaultInjector } from './fault-injector.js';
 import { drawSchedule, type FaultEvent } from './fault-schedule.js';
+import { drawSnapshot } from './restored-snapshot.js';
 import { drawPlan, type FaultKind, type FaultOptions, type RunPlan } from './run-plan.js';
 import { type ClientWorld, SimulatedClient } from './simulated-client.js';
 import { SimulatedHolder } from './simulated-holder.js';
@@ -189,6 +190,7 @@ class Simulation {
   }
 
   private async play(): Promise<SimulationResult> {
+    await this.restore();
     for (const node of this.nodes) this.world.clock.after(this.random.next() * 200, () => node.boot());
     for (const client of this.clients) client.start();
     for (const watcher of this.watchers) watcher.start();
@@ -216,6 +218,21 @@ class Simulation {
     );
     if (!this.demands.broken) this.judge();
     return this.result();
+  }
+
+  /** Nothing else happens meanwhile. */
+  private async restore(): Promise<void> {
+    const { restored } = this.plan;
+    if (restored.length === 0) return;
+    const snapshot = drawSnapshot(this.random);
+    this.world.view.ledger.restore(snapshot.seed, snapshot.entries);
+    let left = restored.length;
+    for (const index of restored) {
+      this.nodes[index]?.restore(snapshot, () => {
+        left -= 1;
+      });
+    }
+    while (left > 0 && !this.demands.broken) await this.demands.advance(1);
   }
 
   /**

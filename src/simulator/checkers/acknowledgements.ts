@@ -110,7 +110,7 @@ export class Acknowledgements implements EnsembleChecker {
   }
 
   private claims(from: NodeView, committed: Zxid, how: string): void {
-    if (committed <= this.claimed) return;
+    if (committed <= this.claimed || committed <= this.view.ledger.begin) return;
     this.claimed = committed;
     const historyHash = from.log.hashAt(committed);
     if (historyHash === undefined) {

@@ -40,7 +40,10 @@ function changesByOthers(view: EnsembleView, { calls }: ClientHistory): ClientOp
   const callers = new Map<Zxid | 0, ClientCall>();
   for (const call of calls) callers.set(ledger.requests.get(`${call.client}:${call.request}`)?.zxid ?? 0, call);
   const others: ClientOperation[] = [];
-  for (const { key, zxid, revision, version } of ledger.changes) {
+  const restored = ledger.changes.filter(({ zxid }) => zxid <= ledger.begin).length;
+  for (const [index, { key, zxid, revision, version }] of ledger.changes.entries()) {
+    // What was restored happened before everything else, one after the other.
+    const past = index < restored ? index - restored : undefined;
     const caller = callers.get(zxid);
     if (caller === undefined && requested.has(zxid)) continue;
     const batch = ledger.batchEndOf(zxid) ?? zxid;
@@ -51,8 +54,8 @@ function changesByOthers(view: EnsembleView, { calls }: ClientHistory): ClientOp
       request: caller?.request ?? 0,
       write: version.value === undefined ? absent : writeOf(version.value),
       expected: absent,
-      invoked: caller?.invoked ?? (view.appended.get(batch)?.moment ?? 0) + 0.25,
-      completed: caller?.completed ?? (view.committed.get(batch) ?? 0) + 0.75,
+      invoked: past ?? caller?.invoked ?? (view.appended.get(batch)?.moment ?? 0) + 0.25,
+      completed: past === undefined ? (caller?.completed ?? (view.committed.get(batch) ?? 0) + 0.75) : past + 0.5,
       outcome: 'ok',
       observed: absent,
       revision,
