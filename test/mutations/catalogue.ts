@@ -32,6 +32,13 @@ import { answerFromStagedState } from './requests/answer-from-staged-state.js';
 import { oversizedEntry } from './requests/gometa-oversized-entry.js';
 import { requestsExecutedAgain } from './requests/requests-executed-again.js';
 import { transactionHalfDone } from './requests/transaction-half-done.js';
+import { blankLeaderFounds } from './restored/blank-leader-founds.js';
+import { promisedDataForgotten } from './restored/promised-data-forgotten.js';
+import { restoredDataGivenUp } from './restored/restored-data-given-up.js';
+import { restoredTreesTakenForEqual } from './restored/restored-trees-taken-for-equal.js';
+import { snapshotAheadOfItsTree } from './snapshots/snapshot-ahead-of-its-tree.js';
+import { snapshotNamedTooEarly } from './snapshots/snapshot-named-too-early.js';
+import { snapshotOfTwoMoments } from './snapshots/snapshot-of-two-moments.js';
 import { divergentTail } from './synchronization/gometa-divergent-tail.js';
 import { snapshotOverLongerLog } from './synchronization/snapshot-over-longer-log.js';
 import { truncationByLeaderDisk } from './synchronization/truncation-by-leader-disk.js';
@@ -75,6 +82,13 @@ export const catalogue: readonly Mutation[] = [
   keysOutliveLease,
   compactedEventsSkipped,
   watchKeptOverSnapshot,
+  blankLeaderFounds,
+  restoredDataGivenUp,
+  promisedDataForgotten,
+  restoredTreesTakenForEqual,
+  snapshotAheadOfItsTree,
+  snapshotOfTwoMoments,
+  snapshotNamedTooEarly,
   divergentTail,
   snapshotOverLongerLog,
   truncationByLeaderDisk,

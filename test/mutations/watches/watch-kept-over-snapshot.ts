@@ -1,6 +1,7 @@
 // A watch at a member that jumps forward.
 
 import { type Mutation, replace } from '../mutation.js';
+import { littleLog } from '../snapshots/little-log.js';
 
 export const watchKeptOverSnapshot: Mutation = {
   id: 'watch-kept-over-snapshot',
@@ -13,8 +14,7 @@ export const watchKeptOverSnapshot: Mutation = {
       },
     })),
   ],
-  // Little log is kept, so that whoever was away is filled by a snapshot.
-  plan: (plan) => ({ ...plan, limits: { ...plan.limits, logRetainBytesMax: 0, logSegmentBytes: 300 } }),
+  plan: littleLog,
   nodes: 3,
   seconds: 4,
   faults: ['isolateLeader', 'freezeLeader', 'partition', 'pause'],
