@@ -1,8 +1,9 @@
 // What is measured through etcd's API, one store at a time: the same runs of the same program. Returns plain numbers;
 // nothing is judged here.
 
-import { runCommand } from './run-command.js';
-import { anonymousMegabytes, type Subject, valueBytes } from './subject.js';
+import { type ApiSettings, fill, type LoopOutput, run } from './etcd-load-run.js';
+import { measureMaintenance } from './maintenance-measures.js';
+import { type Subject, valueBytes } from './subject.js';
 
 export const apiMeasures = {
   put: 'puts/s, 1000 clients over 100 connections',
@@ -23,32 +24,25 @@ export const apiMeasures = {
   leaseLateP99: '  late at expiry, p99, ms',
   rangeSeconds: 'range read of 100 MB, seconds (2 million keys in the store)',
   rangeMemory: '  greatest anonymous memory of a node, MB',
+  compactionPlain: 'puts/s, 100 clients over 20 connections, many revisions of each key',
+  compactionPlainGap: '  longest time without an acknowledged put, ms',
+  compactionPlainErrors: '  errors',
+  compactionDisk: '  disk of a node, MB',
+  compactionPuts: 'puts/s, the same, history being compacted to the revision of now',
+  compactionGap: '  longest time without an acknowledged put, ms',
+  compactionErrors: '  errors',
+  compactionSeconds: '  compaction, seconds',
+  compactionDefragmentPuts: 'puts/s, the same, all members being defragmented',
+  compactionDefragmentGap: '  longest time without an acknowledged put, ms',
+  compactionDefragmentErrors: '  errors',
+  compactionDefragmentSeconds: '  defragmentation, seconds',
+  compactionDiskAfter: '  disk of a node in the end, MB',
 } as const;
 
 export type ApiMeasure = keyof typeof apiMeasures;
 
-export interface ApiSettings {
-  readonly program: string;
-  readonly duration: number;
-  readonly warmup: number;
-  /** Keys in the store for the large range. */
-  readonly keys: number;
-  readonly leases: number;
-  /** Names of the groups to measure; undefined = all. */
-  readonly only: readonly string[] | undefined;
-  readonly tell: (text: string) => void;
-}
-
 const readKeys = 100_000;
 const rangeBytes = 100 * 2 ** 20;
-const sampleMs = 20;
-
-interface LoopOutput {
-  readonly perSecond: number;
-  readonly p99Ms: number;
-  readonly errors: number;
-  readonly firstError?: string;
-}
 
 type Numbers = { [Name in ApiMeasure]?: number };
 
@@ -132,36 +126,10 @@ export async function measureApi(subject: Subject, settings: ApiSettings): Promi
     );
     note('rangeSeconds', seen.seconds);
   }
+  if (wanted('compaction')) {
+    await subject.startFresh();
+    await measureMaintenance(subject, settings, note);
+  }
   await subject.close();
   return numbers;
-}
-
-async function fill(subject: Subject, settings: ApiSettings, prefix: string, keys: number): Promise<void> {
-  const transactions = Math.ceil(keys / 100);
-  await run(subject, settings, [
-    ...['-operation', 'fill', '-prefix', prefix, '-keys', String(keys), '-total', String(transactions)],
-    ...['-connections', '3', '-in-flight', '20', '-timeout', '60s'],
-  ]);
-}
-
-/** Runs the program to its end; `memory` is told the greatest anonymous memory that any node had meanwhile. */
-async function run<T>(
-  subject: Subject,
-  settings: ApiSettings,
-  args: readonly string[],
-  memory?: (megabytes: number) => void,
-): Promise<T> {
-  let most = 0;
-  const sample = (): void => {
-    most = Math.max(most, ...subject.pids().map(anonymousMegabytes));
-  };
-  const timer = memory === undefined ? undefined : setInterval(sample, sampleMs);
-  try {
-    const common = ['-endpoints', subject.endpoints().join(','), '-value-size', String(valueBytes)];
-    const output = await runCommand(settings.program, [...common, ...args]);
-    memory?.(most);
-    return JSON.parse(output) as T;
-  } finally {
-    clearInterval(timer);
-  }
 }

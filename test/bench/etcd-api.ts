@@ -14,8 +14,8 @@ import { hasCommand } from './run-command.js';
 import { median, type Subject } from './subject.js';
 import { ZabtreeSubject } from './zabtree-subject.js';
 
-const full = { rounds: 3, duration: 20, warmup: 4, keys: 2_000_000, leases: 100_000 };
-const quick = { rounds: 1, duration: 6, warmup: 2, keys: 100_000, leases: 10_000 };
+const full = { rounds: 3, duration: 20, warmup: 4, keys: 2_000_000, leases: 100_000, revisionSeconds: 45 };
+const quick = { rounds: 1, duration: 6, warmup: 2, keys: 100_000, leases: 10_000, revisionSeconds: 5 };
 
 type Numbers = { [measure: string]: number };
 

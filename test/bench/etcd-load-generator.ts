@@ -42,7 +42,7 @@ export async function buildEtcdLoad(directory: string): Promise<string | undefin
   if (!existsSync(join(goPath, 'src/go.etcd.io/etcd/clientv3')) || !(await hasCommand('go', ['version']))) {
     return undefined;
   }
-  const sources = ['main.go', 'raw.go', 'watch.go', 'lease.go'].map((name) =>
+  const sources = ['main.go', 'raw.go', 'watch.go', 'lease.go', 'maintenance.go'].map((name) =>
     fileURLToPath(new URL(`./etcd-load/${name}`, import.meta.url)),
   );
   const program = join(directory, 'etcd-load');

@@ -1,9 +1,10 @@
 // Load generator for etcd, built on the official Go client library (Debian: golang-etcd-server-dev), with a second, raw
 // engine in raw.go. It keeps a fixed number of requests outstanding for a fixed time, or until a fixed number was
 // answered, and prints one JSON object. It is used only by `npm run bench:compare` and `npm run bench:etcd`; it never
-// judges, it only measures. What is no closed loop of requests (watch, lease, range) is in files of its own.
+// judges, it only measures. What is no closed loop of requests (watch, lease, range), and what is done to the store beside
+// one, is in files of its own.
 //
-// Build: GO111MODULE=off GOPATH=/usr/share/gocode go build -o etcd-load main.go raw.go watch.go lease.go
+// Build: GO111MODULE=off GOPATH=/usr/share/gocode go build -o etcd-load main.go raw.go watch.go lease.go maintenance.go
 package main
 
 import (
@@ -31,6 +32,8 @@ type result struct {
 	LongestGapMs    float64 `json:"longestGapMs"`
 	P50Milliseconds float64 `json:"p50Ms"`
 	P99Milliseconds float64 `json:"p99Ms"`
+	// How long what was done to the store meanwhile took.
+	MaintenanceSeconds float64 `json:"maintenanceSeconds,omitempty"`
 }
 
 var (
@@ -47,6 +50,7 @@ var (
 	engine      = flag.String("engine", "client", "client (the official library) or raw (frames by hand, far cheaper)")
 	timeout     = flag.Duration("timeout", 5*time.Second, "for each request")
 	prefix      = flag.String("prefix", "bench/", "prefix of every key")
+	during      = flag.String("during", "", "done to the store from the end of the warm-up on: compact (physically, to the revision of now) or defragment (every member); it is counted until both that and the duration are over")
 )
 
 func keyOf(number int64) string { return fmt.Sprintf("%s%012d", *prefix, number) }
@@ -126,6 +130,7 @@ type measured struct {
 	firstError string
 	longestGap time.Duration
 	seconds    float64
+	maintained time.Duration
 }
 
 func runRaw(addresses []string) (measured, error) {
@@ -238,17 +243,34 @@ func runClient(addresses []string) (measured, error) {
 			latencies[w] = samples
 		}(w)
 	}
-	if *total == 0 {
-		time.Sleep(*warmup + *duration)
-		atomic.StoreInt32(&stopping, 1)
-	}
 	seconds := duration.Seconds()
+	var maintained time.Duration
+	if *total == 0 {
+		time.Sleep(*warmup)
+		rest := *duration
+		if *during != "" {
+			var err error
+			if maintained, err = maintain(addresses); err != nil {
+				return measured{}, err
+			}
+			// What it has held up is answered after its end.
+			if rest -= time.Since(countFrom); rest < time.Second {
+				rest = time.Second
+			}
+		}
+		time.Sleep(rest)
+		atomic.StoreInt32(&stopping, 1)
+		stopped := time.Now()
+		seconds = stopped.Sub(countFrom).Seconds()
+		// Whatever is held up even now counts as well.
+		succeeded(stopped)
+	}
 	workers.Wait()
 	if *total > 0 {
 		seconds = time.Since(begin).Seconds()
 	}
 
-	out := measured{failed: failed, longestGap: longestGap, seconds: seconds}
+	out := measured{failed: failed, longestGap: longestGap, seconds: seconds, maintained: maintained}
 	for _, samples := range latencies {
 		out.samples = append(out.samples, samples...)
 	}
@@ -294,6 +316,8 @@ func main() {
 		LongestGapMs:    float64(seen.longestGap) / float64(time.Millisecond),
 		P50Milliseconds: percentile(0.50),
 		P99Milliseconds: percentile(0.99),
+
+		MaintenanceSeconds: seen.maintained.Seconds(),
 	})
 	fmt.Println(string(encoded))
 	if len(all) == 0 {
