@@ -14,11 +14,9 @@ import {
   type RequestHandlers,
   reset,
 } from '../../test/support/http2-bench.js';
-import { endStream, settings } from '../../test/support/raw-http2.js';
+import { endStream, settings, windowSettings } from '../../test/support/raw-http2.js';
 import { until } from '../../test/support/until.js';
 import { errorCode } from './frames.js';
-
-const initialWindowSize = 4;
 
 function times(count: number, make: (index: number) => Buffer): Buffer {
   return Buffer.concat(Array.from({ length: count }, (_, index) => make(index)));
@@ -80,7 +78,7 @@ it('thousands of streams and of window changes are no more work than either', as
   const streams = 4_000;
   const bench = new Http2Bench(stuck, { streamsMax: streams });
   const ids = Array.from({ length: streams }, (_, index) => 1 + 2 * index);
-  bench.begin(settings([initialWindowSize, 0]), grow(0, 2 ** 24), ...ids.map((id) => open(id, endStream)));
+  bench.begin(windowSettings(0), grow(0, 2 ** 24), ...ids.map((id) => open(id, endStream)));
   await until('all have begun', () => bench.requests.length === streams);
   let looks = 0;
   for (const { stream } of bench.requests) {
@@ -95,7 +93,7 @@ it('thousands of streams and of window changes are no more work than either', as
   }
   // As much as one read of a socket brings.
   bench.send(
-    times(4_000, (index) => settings([initialWindowSize, index % 2])),
+    times(4_000, (index) => windowSettings(index % 2)),
     ping,
   );
   await until('it is alive', () => bench.pongs === 1);
@@ -105,7 +103,7 @@ it('thousands of streams and of window changes are no more work than either', as
   // Of what is granted byte by byte, each byte may go alone; no stream is looked at for another's.
   bench.send(...Array.from({ length: 10 }, () => Buffer.concat(ids.map((id) => grow(id, 1)))));
   await until('all have grown', () => ids.every((id) => bench.requests[(id - 1) / 2]?.stream.unsentBytes === 990 - 1));
-  bench.send(settings([initialWindowSize, 1_000]));
+  bench.send(windowSettings(1_000));
   await until('all are over', () => bench.requests.every(({ events }) => events.at(-1) === 'closed'));
   expect(bench.goneWith).toBeUndefined();
   bench.connection.destroy();

@@ -14,11 +14,9 @@ import {
   type RequestHandlers,
   reset,
 } from '../../test/support/http2-bench.js';
-import { endHeaders, endStream, frame, frameTypes, headerBlock, settings } from '../../test/support/raw-http2.js';
+import { endHeaders, endStream, frame, frameTypes, headerBlock, windowSettings } from '../../test/support/raw-http2.js';
 import { until } from '../../test/support/until.js';
 import { initialWindowBytes } from './frames.js';
-
-const initialWindowSize = 4;
 
 /** Answers with so many bytes and ends. */
 function answering(bytes: number): RequestHandlers {
@@ -72,7 +70,7 @@ it('answers share the window of the connection, and take turns', async () => {
 
 it('an answer without data needs no window', async () => {
   const bench = new Http2Bench({ begun: ({ stream }) => stream.respond(okFields, true) });
-  bench.begin(settings([initialWindowSize, 0]), open(1, endStream));
+  bench.begin(windowSettings(0), open(1, endStream));
   await until('it is over', () => bench.isOver(1));
   bench.connection.destroy();
 });
@@ -82,19 +80,19 @@ it('a window that is lowered below what was sent has to grow by what it lacks', 
   bench.begin(grow(0, 2 ** 20), open(1, endStream));
   await until('the window is full', () => bench.data(1).length === initialWindowBytes);
   // It is -55535 now.
-  bench.send(settings([initialWindowSize, 10_000]), grow(1, 55_535));
+  bench.send(windowSettings(10_000), grow(1, 55_535));
   await quiet(bench);
   expect(bench.data(1).length).toBe(initialWindowBytes);
   bench.send(grow(1, 7));
   await until('seven bytes more', () => bench.data(1).length === initialWindowBytes + 7);
-  bench.send(settings([initialWindowSize, 0]));
+  bench.send(windowSettings(0));
   await quiet(bench);
-  bench.send(settings([initialWindowSize, 10_100]));
+  bench.send(windowSettings(10_100));
   await until('a hundred bytes more', () => bench.data(1).length === initialWindowBytes + 107);
   // Streams that are opened now have the new window.
   bench.send(open(3, endStream));
   await until('the window is full', () => bench.data(3).length === 10_100);
-  bench.send(settings([initialWindowSize, 2 ** 31 - 1]));
+  bench.send(windowSettings(2 ** 31 - 1));
   await until('all are over', () => bench.isOver(1) && bench.isOver(3));
   expect(bench.data(1).length + bench.data(3).length).toBe(400_000);
   bench.connection.destroy();
@@ -102,13 +100,13 @@ it('a window that is lowered below what was sent has to grow by what it lacks', 
 
 it('windows may be raised and lowered in one chunk', async () => {
   const bench = new Http2Bench(answering(1_000));
-  bench.begin(settings([initialWindowSize, 0]), open(1, endStream), open(3, endStream));
+  bench.begin(windowSettings(0), open(1, endStream), open(3, endStream));
   await quiet(bench);
-  bench.send(Buffer.concat([settings([initialWindowSize, 2_000]), settings([initialWindowSize, 10])]));
+  bench.send(Buffer.concat([windowSettings(2_000), windowSettings(10)]));
   await until('ten bytes each', () => bench.data(1).length === 10 && bench.data(3).length === 10);
   await quiet(bench);
   expect(bench.data(1).length + bench.data(3).length).toBe(20);
-  bench.send(Buffer.concat([grow(1, 990), reset(1), settings([initialWindowSize, 1_000])]));
+  bench.send(Buffer.concat([grow(1, 990), reset(1), windowSettings(1_000)]));
   await until('the other is over', () => bench.isOver(3));
   expect(bench.data(1).length).toBe(10);
   bench.connection.destroy();
@@ -215,7 +213,7 @@ it('small answers beside one of 8 MiB do not wait for it', async () => {
     begun: (request) => answering(request.stream.id === 1 ? bytes : 2_000).begun?.(request),
   });
   const others = Array.from({ length: 50 }, (_, index) => 3 + 2 * index);
-  bench.begin(settings([initialWindowSize, 2 ** 24]), grow(0, 2 ** 24));
+  bench.begin(windowSettings(2 ** 24), grow(0, 2 ** 24));
   bench.send(Buffer.concat([1, ...others].map((stream) => open(stream, endStream))));
   await until('the large one is over', () => bench.isOver(1));
   expect(bench.data(1).length).toBe(bytes);

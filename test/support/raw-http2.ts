@@ -45,6 +45,11 @@ export function settings(...pairs: readonly (readonly [id: number, value: number
   return frame(frameTypes.settings, 0, 0, payload);
 }
 
+/** Settings that give every stream a window of so many bytes. */
+export function windowSettings(bytes: number): Buffer {
+  return settings([4, bytes]);
+}
+
 /** Literal headers that go into no table. */
 export function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
   const parts: Buffer[] = [];

@@ -1,8 +1,8 @@
 // The first bytes of connections: URLs where an authority belongs, and clients that wait for the server's settings.
 
-import { afterEach, expect, it } from 'vitest';
-import { ClientPortBench, until } from '../../../../test/support/client-port-bench.js';
-import { TestMethods } from '../../../../test/support/grpc-test-methods.js';
+import { expect, it } from 'vitest';
+import { until } from '../../../../test/support/client-port-bench.js';
+import { openGrpcPort } from '../../../../test/support/grpc-port-bench.js';
 import {
   endHeaders,
   endStream,
@@ -11,23 +11,13 @@ import {
   headerBlock,
   messagePrefix,
   preface,
-  RawHttp2,
+  type RawHttp2,
   settings,
 } from '../../../../test/support/raw-http2.js';
 import type { Limits } from '../../../config/limits.js';
 
-const opened: ClientPortBench[] = [];
-
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close();
-});
-
 async function connected(overrides: Partial<Limits> = {}): Promise<RawHttp2> {
-  const bench = await ClientPortBench.open(overrides, { methods: new TestMethods().methods });
-  opened.push(bench);
-  const raw = new RawHttp2(bench.port.boundPort);
-  bench.onClose(() => void raw.socket.destroy());
-  return raw;
+  return (await openGrpcPort(overrides)).raw();
 }
 
 const settingsTaken = frame(frameTypes.settings, 1, 0);

@@ -1,9 +1,9 @@
 // What no gRPC client would send: it ends at most its own connection, and costs a bounded amount.
 
-import { afterEach, describe, expect, it } from 'vitest';
-import { ClientPortBench, until } from '../../../../test/support/client-port-bench.js';
-import { GrpcTestClient } from '../../../../test/support/grpc-test-client.js';
-import { answer, TestMethods } from '../../../../test/support/grpc-test-methods.js';
+import { describe, expect, it } from 'vitest';
+import { until } from '../../../../test/support/client-port-bench.js';
+import { type GrpcPortBench, openGrpcPort } from '../../../../test/support/grpc-port-bench.js';
+import { answer } from '../../../../test/support/grpc-test-methods.js';
 import {
   callHeaders,
   endHeaders,
@@ -14,39 +14,21 @@ import {
   messagePrefix,
   openCall,
   preface,
-  RawHttp2,
+  type RawHttp2,
   settings,
 } from '../../../../test/support/raw-http2.js';
 import type { Limits } from '../../../config/limits.js';
 
-const opened: ClientPortBench[] = [];
-
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close();
-});
-
-interface Setup {
-  readonly bench: ClientPortBench;
-  readonly test: TestMethods;
-  readonly raw: () => RawHttp2;
+interface Setup extends GrpcPortBench {
   /** Another client's call. */
   readonly witness: () => Promise<void>;
 }
 
 async function setup(overrides: Partial<Limits> = {}): Promise<Setup> {
-  const test = new TestMethods();
-  const bench = await ClientPortBench.open({ grpcSilenceMsMax: 400, ...overrides }, { methods: test.methods });
-  opened.push(bench);
-  const client = new GrpcTestClient(bench.port.boundPort);
-  bench.onClose(() => client.close());
+  const opened = await openGrpcPort({ grpcSilenceMsMax: 400, ...overrides });
+  const client = opened.client();
   return {
-    bench,
-    test,
-    raw: () => {
-      const raw = new RawHttp2(bench.port.boundPort);
-      bench.onClose(() => void raw.socket.destroy());
-      return raw;
-    },
+    ...opened,
     witness: async () => expect(String(await client.unary('/test.Echo/Unary', 'still here'))).toBe('still here'),
   };
 }

@@ -1,60 +1,36 @@
 // Calls that wait, for room or until their answers are read: they go on where they were, and others go on meanwhile.
 
-import { afterEach, expect, it } from 'vitest';
-import { ClientPortBench, until } from '../../../../test/support/client-port-bench.js';
-import { GrpcTestClient } from '../../../../test/support/grpc-test-client.js';
-import { TestMethods } from '../../../../test/support/grpc-test-methods.js';
+import { expect, it } from 'vitest';
+import { until } from '../../../../test/support/client-port-bench.js';
+import { openGrpcPort } from '../../../../test/support/grpc-port-bench.js';
 import {
   endStream,
   frame,
   frameTypes,
   messagePrefix,
   openCall,
-  RawHttp2,
-  settings,
+  type RawHttp2,
+  windowSettings,
 } from '../../../../test/support/raw-http2.js';
-import type { Limits } from '../../../config/limits.js';
 import { grpcStatus } from './grpc-status.js';
 import { MessageSplitter } from './message-splitter.js';
-
-const opened: ClientPortBench[] = [];
-
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close();
-});
-
-interface Setup {
-  readonly bench: ClientPortBench;
-  readonly test: TestMethods;
-  readonly raw: RawHttp2;
-}
-
-async function setup(overrides: Partial<Limits> = {}): Promise<Setup> {
-  const test = new TestMethods();
-  const bench = await ClientPortBench.open(overrides, { methods: test.methods });
-  opened.push(bench);
-  const raw = new RawHttp2(bench.port.boundPort);
-  bench.onClose(() => void raw.socket.destroy());
-  return { bench, test, raw };
-}
 
 function message(stream: number, bytes: number, flags = 0): Buffer {
   return frame(frameTypes.data, flags, stream, Buffer.concat([messagePrefix(bytes), Buffer.alloc(bytes, 'abc')]));
 }
-
-const windowOf = (bytes: number): Buffer => settings([4, bytes]);
 
 function dataOf(raw: RawHttp2, stream: number): number {
   return raw.of(stream).reduce((sum, { type, payload }) => sum + (type === frameTypes.data ? payload.length : 0), 0);
 }
 
 it('a call that waited before anything had come of it reads on afterwards', async () => {
-  const { bench, raw } = await setup({ grpcConnectionQueueBytesMax: 10_000 });
-  raw.begin(windowOf(0), openCall(1, '/test.Echo/Unary'), message(1, 12_000, endStream));
+  const { bench, raw: connect } = await openGrpcPort({ grpcConnectionQueueBytesMax: 10_000 });
+  const raw = connect();
+  raw.begin(windowSettings(0), openCall(1, '/test.Echo/Unary'), message(1, 12_000, endStream));
   await until(() => bench.port.heldBytes > 10_000);
   raw.write(openCall(3, '/test.Echo/Stream'));
   await until(() => bench.port.callCount === 2);
-  raw.write(windowOf(1_000_000));
+  raw.write(windowSettings(1_000_000));
   await until(() => dataOf(raw, 1) === 12_005);
   raw.write(message(3, 16_000), message(3, 16_000), message(3, 16_000));
   await until(() => raw.of(3).some(({ type }) => type === frameTypes.windowUpdate));
@@ -62,8 +38,9 @@ it('a call that waited before anything had come of it reads on afterwards', asyn
 });
 
 it('a stream whose answers are not read takes no more messages, however they come', async () => {
-  const { bench, raw } = await setup({ grpcStreamQueueBytesMax: 1_000 });
-  raw.begin(windowOf(0), openCall(1, '/test.Echo/Stream'), message(1, 2_000));
+  const { bench, raw: connect } = await openGrpcPort({ grpcStreamQueueBytesMax: 1_000 });
+  const raw = connect();
+  raw.begin(windowSettings(0), openCall(1, '/test.Echo/Stream'), message(1, 2_000));
   await until(() => bench.port.heldBytes > 1_000);
   const received = (): number => bench.port.grpcCounts?.methods.get('/test.Echo/Stream')?.messagesReceived ?? 0;
   expect(received()).toBe(1);
@@ -71,16 +48,15 @@ it('a stream whose answers are not read takes no more messages, however they com
   raw.write(frame(frameTypes.ping, 0, 0, Buffer.alloc(8)));
   await until(() => raw.frames.some(({ type }) => type === frameTypes.ping));
   expect(received()).toBe(1);
-  raw.write(windowOf(100_000), frame(frameTypes.data, endStream, 1));
+  raw.write(windowSettings(100_000), frame(frameTypes.data, endStream, 1));
   await until(() => raw.of(1).some(({ type, flags }) => type === frameTypes.headers && (flags & endStream) !== 0));
   expect(dataOf(raw, 1)).toBe(2_005 + 5 * 8);
   expect(received()).toBe(6);
 });
 
 it('many large messages on one connection wait for each other, not for their time to be over', async () => {
-  const { bench } = await setup({ clientArrivalBytesTotalMax: 500_000 });
-  const client = new GrpcTestClient(bench.port.boundPort);
-  bench.onClose(() => client.close());
+  const { bench, client: connect } = await openGrpcPort({ clientArrivalBytesTotalMax: 500_000 });
+  const client = connect();
   const large = Buffer.alloc(150_000, 'large');
   // Each that waits has sent what its own window allows: together more than the window of the connection.
   const answers = await Promise.all(Array.from({ length: 90 }, () => client.unary('/test.Echo/Unary', large)));
@@ -89,15 +65,16 @@ it('many large messages on one connection wait for each other, not for their tim
 });
 
 it('a call whose time is over by the clock of the server tells its method, and nothing is held', async () => {
-  const { bench, test, raw } = await setup();
+  const { bench, test, raw: connect } = await openGrpcPort();
+  const raw = connect();
   const timeout = { 'grpc-timeout': '60m' };
   // A stream whose answer waits for a window, and a call whose stream is closed by its answer.
-  raw.begin(windowOf(0), openCall(1, '/test.Echo/Stream', timeout), message(1, 2_000));
+  raw.begin(windowSettings(0), openCall(1, '/test.Echo/Stream', timeout), message(1, 2_000));
   raw.write(openCall(3, '/test.Echo/Hang', timeout), message(3, 10, endStream));
   await until(() => test.events.length === 2);
   expect(test.events).toEqual(['cancelled /test.Echo/Stream', 'cancelled /test.Echo/Hang']);
   expect(bench.port.heldBytes).toBe(2_005);
-  raw.write(windowOf(10_000));
+  raw.write(windowSettings(10_000));
   await until(() => bench.port.callCount === 0 && bench.port.heldBytes === 0);
   expect(bench.port.grpcCounts?.methods.get('/test.Echo/Hang')?.handled[grpcStatus.deadlineExceeded]).toBe(1);
 });
