@@ -8,6 +8,7 @@ import { CallActors } from '../src/api/etcd/call-actors.js';
 import { plainAddresses } from '../src/api/etcd/context.js';
 import { etcdMethods } from '../src/api/etcd/listener.js';
 import { ResponseHeaders } from '../src/api/etcd/response-headers.js';
+import { FrontEndGuard } from '../src/api/front-end-guard.js';
 import { limits } from '../src/config/limits.js';
 import { createLog } from '../src/observability/log.js';
 import { createStoreService } from '../src/service/service.js';
@@ -43,9 +44,9 @@ const rows = new Map(
 function servedMethods(): Set<string> {
   const node = new SingleNode();
   const service = createStoreService(node, { scheduler: node.scheduler, limits });
-  const log = createLog({ level: 'error', format: 'text' });
+  const guard = new FrontEndGuard(createLog({ level: 'error', format: 'text' }));
   const headers = new ResponseHeaders(service);
-  const context = { service, limits, log, headers, addresses: plainAddresses, actorOf: () => undefined };
+  const context = { service, limits, guard, headers, addresses: plainAddresses, actorOf: () => undefined };
   return new Set([...etcdMethods(context, new CallActors(service.access)).keys()].map((path) => path.slice(1)));
 }
 

@@ -2,6 +2,7 @@
 // carries them: it bounds heads and bodies, and knows what is at no path.
 
 import type { Bytes } from '../shared/bytes.js';
+import type { ExceptionOwner } from './front-end-guard.js';
 
 export interface HttpRequest {
   readonly method: string;
@@ -18,8 +19,11 @@ export interface HttpRequest {
 
 export type HttpHeaders = Readonly<Record<string, string>>;
 
-/** Calls after the client has gone do nothing. To HEAD no body is sent, whatever is given here. */
-export interface HttpResponse {
+/**
+ * Calls after the client has gone do nothing. To HEAD no body is sent, whatever is given here. `broken`: a handler has thrown
+ * what nobody expected; it is answered with 500, or the connection is cut off in the middle of an answer.
+ */
+export interface HttpResponse extends ExceptionOwner {
   /** The client has gone, or the answer is complete. */
   readonly over: boolean;
   /** The whole answer. */

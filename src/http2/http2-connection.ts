@@ -34,6 +34,8 @@ export interface ConnectionHost {
   chunkTaken(): void;
   /** The connection is gone; all its streams are closed. Called once. */
   closed(): void;
+  /** An exception that nobody expected, of this code or of a handler: the connection is cut off. It may be thrown on. */
+  broken(error: unknown): void;
 }
 
 export interface ConnectionOptions {
@@ -74,14 +76,21 @@ export class Http2Connection {
   /** Came while the client did not read what it was sent. */
   private held: Buffer | null = null;
   private timeout: NodeJS.Timeout;
-  private readonly tick = (): void => this.endLeaving();
+  private readonly tick = (): void => this.contain(() => this.endLeaving());
 
   constructor(socket: Duplex, { settings, handshakeTimeoutMs, slabs, host }: ConnectionOptions) {
     this.socket = socket;
     this.settings = settings;
     this.host = host;
     this.blocks = new HeaderBlocks(headerTableBytes, settings.headerListBytesMax);
-    this.outbox = new Outbox(socket, { slabs, host: { fill: () => this.sending.fill(), room: () => this.room() } });
+    this.outbox = new Outbox(socket, {
+      slabs,
+      host: {
+        fill: () => this.sending.fill(),
+        room: () => this.room(),
+        broken: (error) => this.broken(error),
+      },
+    });
     this.sending = new SendQueue(this.outbox);
     this.receiving = new ReceiveWindows(this.outbox, settings);
     const connection = this;
@@ -97,7 +106,13 @@ export class Http2Connection {
     this.receiving.greet();
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.close());
-    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        this.received(chunk);
+      } catch (error) {
+        this.broken(error);
+      }
+    });
     socket.resume();
   }
 
@@ -436,11 +451,27 @@ export class Http2Connection {
     this.ended = true;
     clearTimeout(this.timeout);
     this.closeStreams();
-    this.host.closed();
+    this.contain(() => this.host.closed());
   }
 
+  /** Each lets go of what it holds, whatever becomes of the others. */
   private closeStreams(): void {
-    for (const stream of [...this.streams.values()]) this.closeStream(stream);
+    for (const stream of [...this.streams.values()]) this.contain(() => this.closeStream(stream));
+  }
+
+  /** For what is no more on the path of a request. */
+  private contain(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  /** What state it is in is not known: nothing more is said. */
+  private broken(error: unknown): void {
+    this.socket.destroy();
+    this.host.broken(error);
   }
 }
 

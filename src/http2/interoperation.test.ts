@@ -29,6 +29,9 @@ beforeAll(async () => {
         },
         chunkTaken: () => undefined,
         closed: () => undefined,
+        broken: (error) => {
+          throw error;
+        },
       },
     });
   });

@@ -9,6 +9,8 @@ export interface OutboxHost {
   fill(): void;
   /** It was full and is not any more. */
   room(): void;
+  /** One of them has thrown, or sending has. */
+  broken(error: unknown): void;
 }
 
 const slabBytes = 16 * 2 ** 10;
@@ -47,12 +49,20 @@ export class Outbox {
   private waiting = false;
   private readonly tick = (): void => {
     this.scheduled = false;
-    this.flush();
+    try {
+      this.flush();
+    } catch (error) {
+      this.host.broken(error);
+    }
   };
   private readonly tellRoom = (): void => {
     if (!this.waiting) return;
     this.waiting = false;
-    this.host.room();
+    try {
+      this.host.room();
+    } catch (error) {
+      this.host.broken(error);
+    }
   };
 
   constructor(socket: Duplex, { slabs, host }: { readonly slabs: SlabPool; readonly host: OutboxHost }) {
@@ -115,8 +125,12 @@ export class Outbox {
 
   /** Gives everything to the socket now. */
   flush(): void {
-    this.host.fill();
     const { socket } = this;
+    if (socket.destroyed) {
+      this.forget();
+      return;
+    }
+    this.host.fill();
     // What is said after the end is for nobody.
     if (this.gathered > 0 && socket.writable) this.write();
     else this.forget();

@@ -10,6 +10,7 @@ import { ArrivalBudget } from '../api/arrival-budget.js';
 import type { GrpcMethods } from '../api/etcd/grpc/grpc-call.js';
 import type { GrpcCounts } from '../api/etcd/grpc/grpc-counts.js';
 import { beginsHttp2, GrpcListener, goAwayBytes } from '../api/etcd/grpc/grpc-listener.js';
+import { FrontEndGuard } from '../api/front-end-guard.js';
 import { healthzRoute } from '../api/http/commands/healthz.js';
 import { HttpListener, rawResponse } from '../api/http/listener.js';
 import type { HttpRoute } from '../api/http-handler.js';
@@ -66,6 +67,8 @@ export interface ClientServices {
 }
 
 export class ClientPort {
+  /** Told of what no front end expected. */
+  readonly guard: FrontEndGuard;
   private readonly limits: Limits;
   private readonly log: Log;
   private readonly tlsConfig: ClientTlsConfig | undefined;
@@ -82,11 +85,17 @@ export class ClientPort {
     this.limits = config.limits;
     this.tlsConfig = config.clientTls;
     this.log = log;
+    this.guard = new FrontEndGuard(log);
     this.budget = new QueueBudget(config.limits.clientQueueBytesTotalMax);
     this.arrivals = new ArrivalBudget(config.limits.clientArrivalBytesTotalMax);
     this.doors = [mainDoor(config), ...(config.furtherListeners ?? [])];
     this.listeners = this.doors.map(
-      (door) => new ClientListener({ address: door.address, log, arrived: (socket) => this.admit(socket, door) }),
+      (door) =>
+        new ClientListener({
+          address: door.address,
+          log,
+          arrived: (socket) => this.contain(socket, () => this.admit(socket, door)),
+        }),
     );
   }
 
@@ -121,8 +130,8 @@ export class ClientPort {
 
   /** From now on connections are answered by these. */
   serve({ service, methods = new Map(), routes = [], monitorRoutes = [] }: ClientServices): void {
-    const { limits, log, budget, arrivals } = this;
-    const shared = { limits, budget, arrivals };
+    const { limits, log, budget, arrivals, guard } = this;
+    const shared = { limits, budget, arrivals, guard };
     const native = new NativeListener({ ...shared, service, log });
     const acceptWebSocket = (socket: WebSocket, carrier: Duplex): void =>
       native.accept(new WebSocketStream(socket, carrier));
@@ -178,7 +187,8 @@ export class ClientPort {
     const silence = setTimeout(() => socket.destroy(), this.limits.handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(silence));
     let first: Buffer = Buffer.alloc(0);
-    const onData = (chunk: Buffer): void => {
+    const onData = (chunk: Buffer): void => this.contain(socket, () => take(chunk));
+    const take = (chunk: Buffer): void => {
       first = first.length === 0 ? chunk : Buffer.concat([first, chunk]);
       const http2 = beginsHttp2(first);
       if (http2 === undefined) return;
@@ -228,6 +238,16 @@ export class ClientPort {
     }
   }
 
+  /** An exception that nobody expected costs this connection. */
+  private contain(socket: Socket, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      socket.destroy();
+      this.guard.caught('port', 'a connection began', error);
+    }
+  }
+
   private openTls(): void {
     const { tlsConfig, limits, log } = this;
     if (tlsConfig === undefined) return;
@@ -241,6 +261,7 @@ export class ClientPort {
         log,
         // Past the handshake one door with TLS is like another.
         accept: (socket, commonName) => this.listenTo(socket, { ...secured, commonName }),
+        contain: (socket, work) => this.contain(socket, work),
       });
       this.tls.set(serves, tls);
     }

@@ -16,6 +16,8 @@ export interface ClientTlsOptions {
   readonly log: Log;
   /** A handshake is done. `commonName`: of the client's certificate, verified; undefined without one. */
   readonly accept: (socket: TLSSocket, commonName: string | undefined) => void;
+  /** Does the work, and lets what it throws cost this connection alone. */
+  readonly contain: (socket: TLSSocket, work: () => void) => void;
 }
 
 export class ClientTls {
@@ -39,7 +41,7 @@ export class ClientTls {
       // Without a certificate a client may be welcome; with a bad one none is.
       rejectUnauthorized: asked && config.clientCertAuth,
     });
-    this.server.on('secureConnection', (socket) => this.secured(socket));
+    this.server.on('secureConnection', (socket) => options.contain(socket, () => this.secured(socket)));
     // Whatever else happens to a handshake is its client's affair.
     this.server.on('tlsClientError', (_, socket) => socket.destroy());
     this.files.watch(() => this.reload());

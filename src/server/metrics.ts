@@ -3,6 +3,7 @@
 
 import type { GrpcCounts, MethodCounts } from '../api/etcd/grpc/grpc-counts.js';
 import { grpcStatus } from '../api/etcd/grpc/grpc-status.js';
+import type { FrontEndGuard } from '../api/front-end-guard.js';
 import type { ProbeCounts } from '../api/http/commands/probes.js';
 import { etcdClusterVersion, etcdServerVersion } from '../config/etcd-version.js';
 import type { Metric, MetricValue } from '../observability/metrics-page.js';
@@ -26,6 +27,7 @@ export interface MetricSources {
     readonly heldBytes: number;
     readonly callCount: number;
     readonly grpcCounts: GrpcCounts | undefined;
+    readonly guard: Pick<FrontEndGuard, 'counts'>;
   };
   readonly peers: PeerCounters;
   readonly logBytes: () => number;
@@ -243,6 +245,11 @@ function ownMetrics({ service, node, client, peers, logBytes }: MetricSources): 
     gauge('zabtree_client_connections', 'Connections of clients.', () => client.connectionCount),
     gauge('zabtree_client_held_bytes', 'Bytes held for clients, unsent or half received.', () => client.heldBytes),
     gauge('zabtree_grpc_calls', 'gRPC calls that are under way.', () => client.callCount),
+    counter(
+      'zabtree_front_end_exceptions_total',
+      'Exceptions that cost a client its call or connection: defects, which the log tells of.',
+      () => Object.entries(client.guard.counts).map(([name, value]) => ({ labels: { front_end: name }, value })),
+    ),
     counter('zabtree_peer_sent_bytes_total', 'Bytes sent to other members.', () => peers.bytesSent),
     counter('zabtree_peer_received_bytes_total', 'Bytes received from other members.', () => peers.bytesReceived),
     counter(

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SingleNode } from '../../test/support/single-node.js';
 import { until } from '../../test/support/until.js';
+import { FrontEndGuard } from '../api/front-end-guard.js';
 import { versionRoute } from '../api/http/commands/version.js';
 import type { HttpRequest, HttpResponse, HttpRoute } from '../api/http-handler.js';
 import { limits } from '../config/limits.js';
@@ -47,6 +48,9 @@ async function get(url: string, method = 'GET'): Promise<Answer | undefined> {
     finish: () => undefined,
     onDrain: () => undefined,
     onGone: () => undefined,
+    broken: (error) => {
+      throw error;
+    },
   };
   const taken = routes.some(({ prefix, handle }) => path.startsWith(prefix) && handle(request, response));
   if (taken) await until(`an answer to ${url}`, () => answer !== undefined);
@@ -66,7 +70,13 @@ describe('observationRoutes()', () => {
     const observed = observationRoutes({
       service,
       node: { leaderChanges: 3, requests: { pending: 1, failed: 2 }, tree: node.tree },
-      client: { connectionCount: 4, heldBytes: 5, callCount: 6, grpcCounts: undefined },
+      client: {
+        connectionCount: 4,
+        heldBytes: 5,
+        callCount: 6,
+        grpcCounts: undefined,
+        guard: new FrontEndGuard({ error: () => undefined }),
+      },
       peers: newPeerCounters(),
       logBytes: () => 7,
       walSyncs,
@@ -151,6 +161,7 @@ describe('observationRoutes()', () => {
       'etcd_debugging_mvcc_current_revision 2',
       'etcd_network_client_grpc_sent_bytes_total 0',
       'zabtree_log_bytes 7',
+      'zabtree_front_end_exceptions_total{front_end="native"} 0',
     ]) {
       expect(page.split('\n')).toContain(line);
     }

@@ -142,7 +142,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const etcd = {
     service,
     limits,
-    log,
+    guard: ports.client.guard,
     headers,
     addresses: shownAddressesOf(config),
     actorOf: (call: GrpcCall) => actors.actorOf(call),

@@ -14,8 +14,10 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ArrivalBudget } from '../../src/api/arrival-budget.js';
 import type { GrpcMethod } from '../../src/api/etcd/grpc/grpc-call.js';
 import { GrpcListener } from '../../src/api/etcd/grpc/grpc-listener.js';
+import { FrontEndGuard } from '../../src/api/front-end-guard.js';
 import { QueueBudget } from '../../src/api/queue-budget.js';
 import { limits } from '../../src/config/limits.js';
+import { createLog } from '../../src/observability/log.js';
 import { endStream, frame, frameTypes, messagePrefix, openCall, RawHttp2, settings } from '../support/raw-http2.js';
 
 const connections = 100;
@@ -45,6 +47,7 @@ async function serveOurs(): Promise<number> {
     limits,
     budget: new QueueBudget(limits.clientQueueBytesTotalMax),
     arrivals: new ArrivalBudget(limits.clientArrivalBytesTotalMax),
+    guard: new FrontEndGuard(createLog({ level: 'error', format: 'text' })),
   });
   const server = createServer({ noDelay: true }, (socket) => listener.accept(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -78,6 +78,10 @@ export class WatchedEnsemble {
     if (options.sameEpoch ?? true) expect(status.epoch).toBe(this.epoch);
     expect(this.running.map((node) => this.test.node(node).process?.pid)).toEqual(this.pids);
     for (const lines of this.logLines()) expect(lines).toBeLessThan(this.looks * logLinesPerLookMax);
+    for (const [index, node] of this.running.entries()) {
+      // Nobody lost more than a connection by it, but it is a defect.
+      expect(this.test.node(node).log().slice(this.marks[index])).not.toContain('A front end met an exception');
+    }
     await this.test.view.caughtUp(patienceMs, 0, this.running);
     for (const node of this.running) {
       const found = await this.test.view.records(node, 'load');

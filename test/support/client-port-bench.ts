@@ -2,6 +2,7 @@
 // that a test opened.
 
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { type Limits, limits } from '../../src/config/limits.js';
 import type { ClientListenerConfig, ClientTlsConfig } from '../../src/config/node-config.js';
 import { createLog } from '../../src/observability/log.js';
@@ -12,8 +13,14 @@ import { NativeTestClient } from './native-test-client.js';
 import { SingleNode } from './single-node.js';
 
 export const quietLog = createLog({ level: 'error', format: 'text' });
+/** For errors that a test brings about. */
+export const muteLog = createLog({ level: 'error', format: 'text', stream: new PassThrough().resume() });
 
 export interface BenchOptions extends Omit<ClientServices, 'service'> {
+  /** Exceptions of front ends are what the test is about; otherwise there must be none. */
+  readonly exceptionsExpected?: boolean;
+  /** In the place of that of the bench's own node. */
+  readonly serviceOf?: (service: StoreService) => StoreService;
   readonly clientTls?: ClientTlsConfig;
   readonly furtherListeners?: readonly ClientListenerConfig[];
 }
@@ -22,14 +29,18 @@ export class ClientPortBench {
   readonly node: SingleNode;
   readonly service: StoreService;
   readonly port: ClientPort;
+  readonly #exceptionsExpected: boolean;
   readonly #closing: (() => void | Promise<void>)[] = [];
 
-  private constructor(overrides: Partial<Limits>, { clientTls, furtherListeners = [], ...services }: BenchOptions) {
+  private constructor(overrides: Partial<Limits>, options: BenchOptions) {
+    const { clientTls, furtherListeners = [], exceptionsExpected = false, serviceOf, ...services } = options;
+    this.#exceptionsExpected = exceptionsExpected;
     this.node = new SingleNode();
     const allLimits: Limits = { ...limits, ...overrides };
-    this.service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
+    const service = createStoreService(this.node, { scheduler: this.node.scheduler, limits: allLimits });
+    this.service = serviceOf?.(service) ?? service;
     const config = { listen: { request: '127.0.0.1:0' }, limits: allLimits, clientTls, furtherListeners };
-    this.port = new ClientPort({ config, log: quietLog });
+    this.port = new ClientPort({ config, log: exceptionsExpected ? muteLog : quietLog });
     this.port.serve({ service: this.service, ...services });
   }
 
@@ -53,6 +64,9 @@ export class ClientPortBench {
   async close(): Promise<void> {
     for (const close of this.#closing.splice(0).reverse()) await close();
     await this.port.close();
+    const { counts } = this.port.guard;
+    const met = Object.values(counts).some((count) => count > 0);
+    if (met && !this.#exceptionsExpected) throw new Error(`A front end met exceptions: ${JSON.stringify(counts)}`);
   }
 }
 

@@ -53,6 +53,12 @@ export class EtcdCall implements GrpcCall {
     this.over = true;
   }
 
+  stop(status: GrpcStatus, message: string): void {
+    if (this.over) return;
+    this.fail(status, message);
+    this.cancelled();
+  }
+
   onDrain(listener: () => void): void {
     this.drained = listener;
   }

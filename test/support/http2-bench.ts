@@ -108,6 +108,12 @@ export interface RequestHandlers {
   ended?(request: TestRequest): void;
   sent?(request: TestRequest): void;
   closed?(request: TestRequest): void;
+  /** What nobody expected. Absent: it is thrown on. */
+  broken?(error: unknown): void;
+}
+
+function thrownOn(error: unknown): never {
+  throw error;
 }
 
 /** Answers with what came. */
@@ -149,6 +155,7 @@ export class Http2Bench {
           if (this.closed) throw new Error('Cannot close: it was closed before');
           this.closed = true;
         },
+        broken: on.broken ?? thrownOn,
       },
     });
   }

@@ -28,17 +28,17 @@ export class WatchPort {
     this.service = createStoreService(node, { scheduler: node.scheduler, limits: bounds });
     const { service } = this;
     const headers = new ResponseHeaders(service);
+    this.port = new ClientPort({ config: { listen: { request: '127.0.0.1:0' }, limits: bounds }, log: quietLog });
     const methods = new Map(
       watchMethods({
         service,
         limits: bounds,
-        log: quietLog,
+        guard: this.port.guard,
         headers,
         addresses: plainAddresses,
         actorOf: () => undefined,
       }),
     );
-    this.port = new ClientPort({ config: { listen: { request: '127.0.0.1:0' }, limits: bounds }, log: quietLog });
     this.port.serve({ service, methods });
   }
 

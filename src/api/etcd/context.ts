@@ -1,10 +1,10 @@
 // What the commands of the etcd front end work with. One for a server; holds nothing of a client.
 
 import type { Limits } from '../../config/limits.js';
-import type { Log } from '../../observability/log.js';
 import type { StoreService } from '../../service/store-service.js';
 import type { ServerId } from '../../shared/ids.js';
 import type { Actor } from '../../tree/command.js';
+import type { FrontEndGuard } from '../front-end-guard.js';
 import type { GrpcCall } from './grpc/grpc-call.js';
 import type { ResponseHeaders } from './response-headers.js';
 
@@ -26,7 +26,8 @@ export const plainAddresses: ShownAddresses = {
 export interface EtcdContext {
   readonly service: StoreService;
   readonly limits: Limits;
-  readonly log: Log;
+  /** Told of what no command expected. */
+  readonly guard: FrontEndGuard;
   readonly headers: ResponseHeaders;
   readonly addresses?: ShownAddresses;
   /**

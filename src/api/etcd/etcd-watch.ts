@@ -4,7 +4,7 @@
 import { CompactedError } from '../../service/compacted-error.js';
 import type { WatchHandle, WatchSink } from '../../service/store-service.js';
 import type { Bytes } from '../../shared/bytes.js';
-import type { ErrorCode, StoreError } from '../../shared/errors.js';
+import { type ErrorCode, StoreError } from '../../shared/errors.js';
 import type { Revision } from '../../shared/ids.js';
 import type { WatchEvent } from '../../tree/replicated-tree.js';
 import type { WatchCreateRequest, WatchId } from './codec/watch-request.js';
@@ -79,6 +79,16 @@ export class EtcdWatch implements WatchSink, EventsOptions {
   }
 
   events(events: readonly WatchEvent[]): void {
+    try {
+      this.take(events);
+    } catch (error) {
+      // Damage, which ends this watch and no other.
+      if (error instanceof StoreError) throw error;
+      this.owner.failed(error);
+    }
+  }
+
+  private take(events: readonly WatchEvent[]): void {
     this.quiet = false;
     if (this.withPrevious) {
       // What an event replaced is read while it is there for sure; damage that is found then ends the watch here.
@@ -107,10 +117,22 @@ export class EtcdWatch implements WatchSink, EventsOptions {
 
   liveChanged(live: boolean): void {
     this.live = live;
-    this.owner.liveChanged(live);
+    try {
+      this.owner.liveChanged(live);
+    } catch (error) {
+      this.owner.failed(error);
+    }
   }
 
   ended(error: StoreError): void {
+    try {
+      this.tellEnd(error);
+    } catch (thrown) {
+      this.owner.failed(thrown);
+    }
+  }
+
+  private tellEnd(error: StoreError): void {
     if (nodeFailures.has(error.code)) {
       this.owner.failed(error);
       return;

@@ -15,7 +15,7 @@ import type { GrpcCall, GrpcMethod, MessageStream } from './grpc/grpc-call.js';
 export type MethodEntries = readonly (readonly [path: string, method: GrpcMethod])[];
 
 export function unary(
-  context: Pick<EtcdContext, 'log'>,
+  context: Pick<EtcdContext, 'guard'>,
   path: string,
   handle: (call: GrpcCall, request: Bytes) => void,
 ): readonly [string, GrpcMethod] {
@@ -30,7 +30,7 @@ export function unary(
 }
 
 export function streaming(
-  context: Pick<EtcdContext, 'log'>,
+  context: Pick<EtcdContext, 'guard'>,
   path: string,
   open: (call: GrpcCall) => MessageStream,
 ): readonly [string, GrpcMethod] {
@@ -45,11 +45,31 @@ export function streaming(
   return [path, { type: 'stream', open: guarded }];
 }
 
-/** Ends the call with what the client is to be told of this failure. */
-export function failCall(context: Pick<EtcdContext, 'log'>, call: GrpcCall, error: unknown): void {
+/** Ends the call with what the client is to be told of this failure. Throws again what came out of the core. */
+export function failCall(context: Pick<EtcdContext, 'guard'>, call: GrpcCall, error: unknown): void {
   const { status, message, isDefect } = failureOf(error);
-  if (isDefect) context.log.error(`Cannot handle ${call.path}: a defect`, { error });
-  call.fail(status, message);
+  if (isDefect !== true) {
+    call.fail(status, message);
+    return;
+  }
+  context.guard.caught('grpc', call.path, error);
+  // Its method may not have come to letting go of what it holds.
+  call.stop(status, message);
+}
+
+/** A callback for the store, which calls it when nobody is left above to see what it throws: that ends the call. */
+export function within<Values extends readonly unknown[]>(
+  context: Pick<EtcdContext, 'guard'>,
+  call: GrpcCall,
+  callback: (...values: Values) => void,
+): (...values: Values) => void {
+  return (...values) => {
+    try {
+      callback(...values);
+    } catch (error) {
+      failCall(context, call, error);
+    }
+  };
 }
 
 export function failWithCode(call: GrpcCall, code: ErrorCode): void {
@@ -82,8 +102,8 @@ export type ResultEncoder = (context: EtcdContext, result: CommandResult) => Byt
 /** Gives the command to the store in the caller's name; a success is answered by what `encode` makes of the result. */
 export function submit(context: EtcdContext, call: GrpcCall, command: Command, encode: ResultEncoder): void {
   context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) => {
-    if (call.over || failed(call, result)) return;
     try {
+      if (call.over || failed(call, result)) return;
       answer(call, encode(context, result));
     } catch (error) {
       failCall(context, call, error);
@@ -102,8 +122,8 @@ export function carryOut(
   then: (result: CommandResult) => void,
 ): void {
   context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) => {
-    if (call.over || failed(call, result)) return;
     try {
+      if (call.over || failed(call, result)) return;
       then(result);
     } catch (error) {
       failCall(context, call, error);
@@ -120,11 +140,13 @@ function failed(call: GrpcCall, { code }: CommandResult): boolean {
 
 /** Answers once this node's store has removed what compaction made superfluous. */
 export function afterReclaim(context: EtcdContext, call: GrpcCall, response: Bytes): void {
-  context.service.reclaim((error) => {
-    if (call.over) return;
-    if (error === null) answer(call, response);
-    else failCall(context, call, error);
-  });
+  context.service.reclaim(
+    within(context, call, (error) => {
+      if (call.over) return;
+      if (error === null) answer(call, response);
+      else failCall(context, call, error);
+    }),
+  );
 }
 
 /** What a command of this kind answered. */
@@ -139,11 +161,11 @@ export function outputOf<Type extends CommandOutput['type']>(
 
 /** Once a message has failed the call, the messages behind it are for nobody. */
 class GuardedStream implements MessageStream {
-  private readonly context: Pick<EtcdContext, 'log'>;
+  private readonly context: Pick<EtcdContext, 'guard'>;
   private readonly call: GrpcCall;
   private readonly stream: MessageStream;
 
-  constructor(context: Pick<EtcdContext, 'log'>, call: GrpcCall, stream: MessageStream) {
+  constructor(context: Pick<EtcdContext, 'guard'>, call: GrpcCall, stream: MessageStream) {
     this.context = context;
     this.call = call;
     this.stream = stream;

@@ -73,11 +73,13 @@ export class QueueCall {
   /** The one record of a selection that is limited to one; undefined when there is none. */
   first(selection: RangeSelection, next: (record: KeyRecord | undefined, revision: Revision) => void): void {
     const { context, call } = this;
-    const sink = new FirstRecord((error, record, revision) => {
-      if (call.over) return;
-      if (error === null) this.guarded(() => next(record, revision));
-      else this.fail(failureOf(error).message);
-    });
+    const sink = new FirstRecord((error, record, revision) =>
+      this.guarded(() => {
+        if (call.over) return;
+        if (error === null) next(record, revision);
+        else this.fail(failureOf(error).message);
+      }),
+    );
     context.service.select(selection, readOptions(context, call, { local: false }), sink);
   }
 
@@ -120,12 +122,13 @@ export class QueueCall {
           }
         }),
       initial: () => undefined,
-      ended: (error) => {
-        this.watch = null;
-        if (call.over) return;
-        if (error.code === 'COMPACTED') this.guarded(compacted);
-        else this.fail(failureOf(error).message);
-      },
+      ended: (error) =>
+        this.guarded(() => {
+          this.watch = null;
+          if (call.over) return;
+          if (error.code === 'COMPACTED') compacted();
+          else this.fail(failureOf(error).message);
+        }),
     };
     const { actor } = readOptions(context, call, { local: false });
     const start = { ...selection, seen: zxidZero, fromRevision, withInitial: false };
@@ -140,11 +143,13 @@ export class QueueCall {
 
   private submit(command: Command, next: (result: CommandResult) => void): void {
     const { context, call } = this;
-    context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) => {
-      if (call.over) return;
-      if (result.code === 'OK') this.guarded(() => next(result));
-      else this.failWith(result.code);
-    });
+    context.service.write(envelopeOf(context, call, command), call.timeoutMs, (result) =>
+      this.guarded(() => {
+        if (call.over) return;
+        if (result.code === 'OK') next(result);
+        else this.failWith(result.code);
+      }),
+    );
   }
 
   private failWith(code: ErrorCode): void {
@@ -157,7 +162,7 @@ export class QueueCall {
       task();
     } catch (error) {
       const { message, isDefect } = failureOf(error);
-      if (isDefect) this.context.log.error(`Cannot handle ${this.call.path}: a defect`, { error });
+      if (isDefect) this.context.guard.caught('grpc', this.call.path, error);
       this.fail(message);
     }
   }

@@ -31,13 +31,10 @@ export class LeaseRenewals implements MessageStream {
     this.waiting++;
     service.write(envelopeOf(context, call, { type: 'leaseKeepAlive', id }), 0, (result) => {
       this.waiting--;
-      if (call.over) return;
-      if (result.code !== 'OK') {
-        failWithCode(call, result.code);
-        return;
-      }
       try {
-        this.answer(header, outputOf(result, 'leaseKeepAlive'));
+        if (call.over) return;
+        if (result.code === 'OK') this.answer(header, outputOf(result, 'leaseKeepAlive'));
+        else failWithCode(call, result.code);
       } catch (error) {
         failCall(context, call, error);
       }

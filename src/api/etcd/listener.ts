@@ -1,6 +1,7 @@
 // The table of all methods of the etcd front end, by their paths. What carries calls to them is not known here.
 
 import { copyBytes } from '../../shared/bytes.js';
+import type { StoreError } from '../../shared/errors.js';
 import type { CallActors } from './call-actors.js';
 import { authMethods } from './commands/auth.js';
 import { clusterMethods } from './commands/cluster.js';
@@ -15,7 +16,7 @@ import { watchMethods } from './commands/watch.js';
 import type { EtcdContext } from './context.js';
 import { etcdFailures } from './errors.js';
 import type { GrpcCall, GrpcMethod, GrpcMethods, MessageStream } from './grpc/grpc-call.js';
-import { closedStream, failCall } from './grpc-methods.js';
+import { closedStream, failCall, within } from './grpc-methods.js';
 import { LeaderMonitor } from './leader-monitor.js';
 
 /** `actors`: those that the context asks. */
@@ -63,11 +64,12 @@ function onceJudgeable(context: EtcdContext, method: GrpcMethod, actors: CallAct
           return;
         }
         const kept = copyBytes(request);
-        actors.whenJudgeable(call, (error) => {
+        const judgeable = within(context, call, (error: StoreError | null) => {
           if (call.over) return;
           if (error === null) handle(call, kept);
           else failCall(context, call, error);
         });
+        actors.whenJudgeable(call, judgeable);
       } catch (error) {
         // Of the token: whatever the methods themselves throw has ended the call before it comes here.
         failCall(context, call, error);

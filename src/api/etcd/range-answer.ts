@@ -52,6 +52,31 @@ export class RangeAnswer implements SelectionSink {
   }
 
   begin(head: SelectionHead): void {
+    try {
+      this.beginAnswer(head);
+    } catch (error) {
+      failCall(this.context, this.call, error);
+    }
+  }
+
+  records(page: readonly KeyRecord[]): boolean {
+    try {
+      return this.addRecords(page);
+    } catch (error) {
+      failCall(this.context, this.call, error);
+      return false;
+    }
+  }
+
+  end(error: StoreError | null): void {
+    try {
+      this.endAnswer(error);
+    } catch (thrown) {
+      failCall(this.context, this.call, thrown);
+    }
+  }
+
+  private beginAnswer(head: SelectionHead): void {
     this.head = head;
     const header = this.context.headers.ofRange(this.at, head);
     const headerBytes = headerFieldSize(header);
@@ -62,7 +87,7 @@ export class RangeAnswer implements SelectionSink {
     writeHeaderField(this.writer, header);
   }
 
-  records(page: readonly KeyRecord[]): boolean {
+  private addRecords(page: readonly KeyRecord[]): boolean {
     const { writer } = this;
     if (this.inPieces) {
       let pageBytes = 0;
@@ -73,7 +98,7 @@ export class RangeAnswer implements SelectionSink {
     return this.inPieces ? this.call.sendPiece(this.take()) : true;
   }
 
-  end(error: StoreError | null): void {
+  private endAnswer(error: StoreError | null): void {
     const { call, head, writer } = this;
     if (call.over) return;
     if (error !== null || head === null) {

@@ -41,11 +41,36 @@ export class RangeStreamAnswer implements SelectionSink {
   }
 
   begin(head: SelectionHead): void {
+    try {
+      this.beginAnswer(head);
+    } catch (error) {
+      failCall(this.context, this.call, error);
+    }
+  }
+
+  records(page: readonly KeyRecord[]): boolean {
+    try {
+      return this.addRecords(page);
+    } catch (error) {
+      failCall(this.context, this.call, error);
+      return false;
+    }
+  }
+
+  end(error: StoreError | null): void {
+    try {
+      this.endAnswer(error);
+    } catch (thrown) {
+      failCall(this.context, this.call, thrown);
+    }
+  }
+
+  private beginAnswer(head: SelectionHead): void {
     this.head = head;
     this.send(frameBytes, (writer) => writeHeaderField(writer, this.context.headers.ofRange(this.at, head)));
   }
 
-  records(page: readonly KeyRecord[]): boolean {
+  private addRecords(page: readonly KeyRecord[]): boolean {
     let bytes = frameBytes;
     for (const record of page) bytes += rangeRecordSize(record);
     return this.send(bytes, (writer) => {
@@ -53,7 +78,7 @@ export class RangeStreamAnswer implements SelectionSink {
     });
   }
 
-  end(error: StoreError | null): void {
+  private endAnswer(error: StoreError | null): void {
     const { call, head } = this;
     if (call.over) return;
     if (error !== null || head === null) {

@@ -31,7 +31,13 @@ export class WatchDesk {
   private readonly tellAll = (): void => {
     const { collecting } = this;
     this.collecting = [];
-    for (const stream of collecting) stream.tell();
+    for (const stream of collecting) {
+      try {
+        stream.tell();
+      } catch (error) {
+        stream.failed(error);
+      }
+    }
   };
 
   constructor(context: EtcdContext) {
@@ -89,6 +95,8 @@ export class WatchDesk {
 /** A stream whose watches have collected events. */
 export interface CollectingStream {
   tell(): void;
+  /** It could not. */
+  failed(error: unknown): void;
 }
 
 export interface EventsOptions {

@@ -114,8 +114,22 @@ export class WatchStream implements MessageStream, WatchOwner {
   }
 
   failed(error: unknown): void {
-    this.close();
-    failCall(this.desk.context, this.call, error);
+    const { context } = this.desk;
+    try {
+      this.close();
+    } catch (thrown) {
+      failCall(context, this.call, thrown);
+    }
+    failCall(context, this.call, error);
+  }
+
+  /** For what a timer calls. */
+  private guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   // ---- inside ----
@@ -214,7 +228,7 @@ export class WatchStream implements MessageStream, WatchOwner {
     if (watch.live) return;
     this.behind--;
     // Not at once: other watches may be about to be told of the revision that this one ended at.
-    if (this.progressWanted) setImmediate(() => this.answerProgress());
+    if (this.progressWanted) setImmediate(() => this.guarded(() => this.answerProgress()));
   }
 
   private answerProgress(): void {
@@ -229,11 +243,13 @@ export class WatchStream implements MessageStream, WatchOwner {
 
   private beginProgress(): NodeJS.Timeout {
     const intervalMs = this.desk.context.limits.etcdWatchProgressMs * (1 + Math.random() * progressJitter);
-    return setInterval(() => {
-      for (const watch of this.watches.values()) {
-        if (watch.progressNotify && !this.full) watch.reportProgress();
-      }
-    }, intervalMs).unref();
+    return setInterval(() => this.guarded(() => this.reportProgress()), intervalMs).unref();
+  }
+
+  private reportProgress(): void {
+    for (const watch of this.watches.values()) {
+      if (watch.progressNotify && !this.full) watch.reportProgress();
+    }
   }
 
   /** There is room again: a few go on, and more if there is still room then. */
@@ -250,7 +266,7 @@ export class WatchStream implements MessageStream, WatchOwner {
     this.waking = true;
     setImmediate(() => {
       this.waking = false;
-      if (!this.over) this.wake();
+      if (!this.over) this.guarded(() => this.wake());
     });
   }
 

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Bytes } from '../../shared/bytes.js';
+import { contained } from '../front-end-guard.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../http-handler.js';
 import type { QueueBudget } from '../queue-budget.js';
 
@@ -11,6 +12,8 @@ export interface ExchangeOptions {
   readonly budget: QueueBudget;
   /** The answer is complete: it only has to be sent. */
   readonly answered: () => void;
+  /** Told of what nobody expected. Throws again what came out of the core. */
+  readonly broken: (error: unknown) => void;
 }
 
 export function pathOf({ url = '/' }: IncomingMessage): string {
@@ -29,7 +32,7 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   private gone = false;
   private tellDrained: (() => void) | undefined;
   private tellGone: (() => void) | undefined;
-  private readonly sent = (): void => this.account();
+  private readonly sent = contained(this, () => this.account());
 
   constructor(request: IncomingMessage, response: ServerResponse, options: ExchangeOptions) {
     this.method = request.method ?? '';
@@ -38,8 +41,14 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     this.response = response;
     this.options = options;
     response.on('error', () => response.destroy());
-    response.on('drain', () => this.tellDrained?.());
-    response.on('close', () => this.closed());
+    response.on(
+      'drain',
+      contained(this, () => this.tellDrained?.()),
+    );
+    response.on(
+      'close',
+      contained(this, () => this.closed()),
+    );
   }
 
   get query(): URLSearchParams {
@@ -89,6 +98,21 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     if (this.over) return;
     this.response.end();
     this.options.answered();
+  }
+
+  broken(error: unknown): void {
+    this.options.broken(error);
+    const { response } = this;
+    if (response.headersSent || this.over) {
+      response.destroy();
+      return;
+    }
+    try {
+      this.answer(500, { 'content-type': 'text/plain; charset=utf-8' }, 'The server failed to handle this request\n');
+    } catch (again) {
+      response.destroy();
+      this.options.broken(again);
+    }
   }
 
   onDrain(listener: () => void): void {

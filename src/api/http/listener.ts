@@ -8,6 +8,7 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import type { Limits } from '../../config/limits.js';
 import { assert } from '../../shared/assert.js';
 import type { ArrivalBudget } from '../arrival-budget.js';
+import type { FrontEndGuard } from '../front-end-guard.js';
 import type { HttpRoute } from '../http-handler.js';
 import type { QueueBudget } from '../queue-budget.js';
 import { HttpExchange, pathOf } from './exchange.js';
@@ -21,6 +22,7 @@ export interface HttpListenerOptions {
   /** Shared with the other front ends. */
   readonly budget: QueueBudget;
   readonly arrivals: ArrivalBudget;
+  readonly guard: FrontEndGuard;
   /** Takes a WebSocket that a client opened at `webSocketPath`; undefined: there are none. */
   readonly acceptWebSocket?: (socket: WebSocket, carrier: Duplex) => void;
 }
@@ -45,25 +47,48 @@ export class HttpListener {
 
   constructor(options: HttpListenerOptions) {
     this.options = options;
-    this.server = createServer({ keepAlive: false }, (request, response) => this.answer(request, response));
-    this.server.on('upgrade', (request, carrier) => {
-      assert(carrier instanceof RequestCarrier, 'An upgrade was asked for on a connection that was not accepted here');
-      this.upgrade(request, carrier);
-    });
+    this.server = createServer({ keepAlive: false }, (request, response) =>
+      this.contain(request.socket, () => this.answer(request, response)),
+    );
+    this.server.on('upgrade', (request, carrier) =>
+      this.contain(carrier, () => {
+        assert(
+          carrier instanceof RequestCarrier,
+          'An upgrade was asked for on a connection that was not accepted here',
+        );
+        this.upgrade(request, carrier);
+      }),
+    );
   }
 
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
   accept(socket: Socket, commonName?: string): void {
     this.limitTime(socket, this.options.limits.handshakeTimeoutMs);
     socket.once('close', () => this.settle(socket));
-    collectHead(socket, headBytesMax, (head, behind) => {
-      if (head === null) {
-        socket.end(rawResponse(431, `A request's head may have ${headBytesMax} bytes`));
-        discard(socket);
-        return;
-      }
-      this.server.emit('connection', new RequestCarrier(socket, { head, behind, commonName }));
-    });
+    collectHead(socket, headBytesMax, (head, behind) =>
+      this.contain(socket, () => {
+        if (head === null) {
+          socket.end(rawResponse(431, `A request's head may have ${headBytesMax} bytes`));
+          discard(socket);
+          return;
+        }
+        this.server.emit('connection', new RequestCarrier(socket, { head, behind, commonName }));
+      }),
+    );
+  }
+
+  /** An exception that nobody expected costs this connection. */
+  private contain(socket: Duplex, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      socket.destroy();
+      this.caught(error);
+    }
+  }
+
+  private caught(error: unknown): void {
+    this.options.guard.caught('http', 'a request was answered', error);
   }
 
   /** Ends what is under way. WebSockets belong to whoever took them. */
@@ -98,12 +123,19 @@ export class HttpListener {
     // The body has a time of its own, and how long an answer may take is for its handler to say.
     this.limitTime(socket, undefined);
     const answered = (): void => this.limitTime(socket, limits.requestArrivalTimeoutMs);
+    const broken = (error: unknown): void => this.caught(error);
     collectBody(request, carrier, {
       limits,
       arrivals,
+      contain: (work) => this.contain(socket, work),
       done: (body) => {
-        const exchange = new HttpExchange(request, response, { body, commonName, budget, answered });
-        if (routes.some(({ handle }) => handle(exchange, exchange))) return;
+        const exchange = new HttpExchange(request, response, { body, commonName, budget, answered, broken });
+        try {
+          if (routes.some(({ handle }) => handle(exchange, exchange))) return;
+        } catch (error) {
+          exchange.broken(error);
+          return;
+        }
         answerText(response, 404, `Nothing is at ${exchange.path}`);
         answered();
       },
@@ -129,11 +161,13 @@ export class HttpListener {
       this.upgrades.then(
         (upgrades) =>
           // A socket that is gone meanwhile is no harm: it is not upgraded.
-          upgrades.handleUpgrade(request, socket, behind, (webSocket) => {
-            this.settle(socket);
-            acceptWebSocket(webSocket, socket);
-            socket.resume();
-          }),
+          this.contain(socket, () =>
+            upgrades.handleUpgrade(request, socket, behind, (webSocket) => {
+              this.settle(socket);
+              acceptWebSocket(webSocket, socket);
+              socket.resume();
+            }),
+          ),
         // Out of file descriptors, say: the next one tries again.
         () => {
           this.upgrades = undefined;

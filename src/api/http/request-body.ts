@@ -13,6 +13,8 @@ export interface BodyOptions {
   readonly done: (body: Bytes) => void;
   /** It is too large or did not come; a status and its text. */
   readonly refused: (status: number, text: string) => void;
+  /** Does the work, and lets what it throws cost this connection alone. */
+  readonly contain: (work: () => void) => void;
 }
 
 /** Calls one of the two back, once; neither when the client goes away. */
@@ -47,13 +49,14 @@ class RequestBody {
     this.request = request;
     this.carrier = carrier;
     this.options = options;
+    const { contain } = options;
     const { requestArrivalTimeoutMs } = options.limits;
     this.arrival = new Arrival(options.arrivals, requestArrivalTimeoutMs, {
-      granted: () => request.resume(),
-      late: (error) => this.refuse(503, error.message),
+      granted: () => contain(() => request.resume()),
+      late: (error) => contain(() => this.refuse(503, error.message)),
     });
     this.late = setTimeout(
-      () => this.refuse(408, `The request has not arrived within ${requestArrivalTimeoutMs} ms`),
+      () => contain(() => this.refuse(408, `The request has not arrived within ${requestArrivalTimeoutMs} ms`)),
       requestArrivalTimeoutMs,
     );
   }
@@ -64,10 +67,11 @@ class RequestBody {
       this.refuseSize();
       return;
     }
-    request.on('data', (piece: Buffer) => this.take(piece, length ?? this.bytesMax));
-    request.on('end', () => this.finish());
-    request.on('error', () => this.end());
-    request.on('close', () => this.end());
+    const { contain } = this.options;
+    request.on('data', (piece: Buffer) => contain(() => this.take(piece, length ?? this.bytesMax)));
+    request.on('end', () => contain(() => this.finish()));
+    request.on('error', () => contain(() => this.end()));
+    request.on('close', () => contain(() => this.end()));
     if (length !== undefined) this.findRoom(length);
     carrier.beginBody(length);
   }

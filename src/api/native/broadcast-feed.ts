@@ -2,6 +2,7 @@
 // once it has room.
 
 import { emptyBytes } from '../../shared/bytes.js';
+import { contained } from '../front-end-guard.js';
 import type { NativeSession, SessionWatch } from './session.js';
 
 export class BroadcastFeed implements SessionWatch {
@@ -15,7 +16,7 @@ export class BroadcastFeed implements SessionWatch {
 
   /** Asking twice is asking once. */
   open(): void {
-    this.unsubscribe ??= this.session.service.onBroadcast((payload) => this.deliver(payload));
+    this.unsubscribe ??= this.session.service.onBroadcast(contained(this.session, (payload) => this.deliver(payload)));
   }
 
   cancel(): void {

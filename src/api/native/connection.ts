@@ -15,6 +15,7 @@ import type { NativeFrame } from '../../wire/native-messages.js';
 import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
 import { WireError } from '../../wire/protobuf/wire-error.js';
 import { Arrival, type ArrivalBudget, smallArrivalBytes } from '../arrival-budget.js';
+import type { FrontEndGuard } from '../front-end-guard.js';
 import type { QueueBudget } from '../queue-budget.js';
 import { BroadcastFeed } from './broadcast-feed.js';
 import type { ByteStream, ByteStreamHandler } from './byte-stream.js';
@@ -30,6 +31,7 @@ export interface ConnectionOptions {
   readonly turns: TurnFlush;
   readonly budget: QueueBudget;
   readonly arrivals: ArrivalBudget;
+  readonly guard: FrontEndGuard;
   readonly log: Log;
   /** Refuse the client with this once it has begun; undefined = serve it. */
   readonly refusal: StoreError | undefined;
@@ -76,8 +78,8 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.decoder = new RequestDecoder(limits.requestFrameBytesMax);
     this.broadcasts = new BroadcastFeed(this);
     this.arrival = new Arrival(options.arrivals, limits.requestArrivalTimeoutMs, {
-      granted: () => this.readOn(),
-      late: (error) => this.refuse(error),
+      granted: () => this.contain(() => this.readOn()),
+      late: (error) => this.contain(() => this.refuse(error)),
     });
     this.timer = setTimeout(() => stream.destroy(), limits.handshakeTimeoutMs);
     stream.start(this);
@@ -135,7 +137,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
 
   push(frame: NativeFrame): void {
     if (this.phase !== 'open') return;
-    writeFrame(this.output, frame);
+    this.write(frame);
     if (this.output.position >= outputBytesAtOnce) this.writeOutput();
     this.queueFlush();
   }
@@ -158,38 +160,56 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     else this.broadcasts.cancel();
   }
 
+  broken(error: unknown): void {
+    this.options.guard.caught('native', 'a connection was served', error);
+    try {
+      this.refuse(new StoreError('INTERNAL', 'The server failed to serve this connection: its log has the details'));
+    } catch (again) {
+      this.stream.destroy();
+      this.options.guard.caught('native', 'a connection was given up', again);
+    }
+  }
+
   // ---- as its stream sees it ----
 
   received(chunk: Uint8Array): void {
     if (this.phase === 'closing' || this.phase === 'closed') return;
-    this.decoder.push(chunk);
-    this.guard(() => {
-      if (this.phase === 'preface') this.begin();
-      this.parse();
-    });
-    this.followArrival();
-    this.account();
+    try {
+      this.decoder.push(chunk);
+      this.guard(() => {
+        if (this.phase === 'preface') this.begin();
+        this.parse();
+      });
+      this.followArrival();
+      this.account();
+    } catch (error) {
+      this.broken(error);
+    }
   }
 
   arriving(): void {
     if (this.phase === 'closing' || this.phase === 'closed') return;
-    this.followArrival();
-    this.account();
+    this.contain(() => {
+      this.followArrival();
+      this.account();
+    });
   }
 
   drained(): void {
     if (this.phase !== 'open') return;
-    this.proceed();
-    this.account();
+    this.contain(() => {
+      this.proceed();
+      this.account();
+    });
   }
 
   closed(): void {
     if (this.phase === 'closed') return;
     this.phase = 'closed';
     clearTimeout(this.timer);
-    this.release();
     this.options.budget.change(-this.accountedBytes);
     this.options.closed(this);
+    this.contain(() => this.release());
   }
 
   // ---- as its listener sees it ----
@@ -198,17 +218,23 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
   flush(): void {
     this.queuedForFlush = false;
     if (this.phase === 'closed') return;
-    this.writeOutput();
-    if (this.phase === 'open') this.proceed();
-    this.account();
+    try {
+      this.writeOutput();
+      if (this.phase === 'open') this.proceed();
+      this.account();
+    } catch (error) {
+      // Other connections have their turn as well.
+      this.broken(error);
+    }
   }
 
   /** Tells the client why, as far as it still listens, and closes. */
   refuse(error: unknown): void {
     if (this.phase === 'closing' || this.phase === 'closed') return;
-    if (this.phase === 'open') writeFrame(this.output, failureFrame(0, error, this));
+    const { phase } = this;
     this.phase = 'closing';
-    this.release();
+    if (phase === 'open') this.write(failureFrame(0, error, this));
+    this.contain(() => this.release());
     this.writeOutput();
     this.stream.resume();
     this.stream.end();
@@ -227,6 +253,27 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     const { requestsInFlightPerConnectionMax, clientAnswersInFlightBytesMax } = this.limits;
     if (this.inFlight >= requestsInFlightPerConnectionMax) return false;
     return this.expectedBytes < clientAnswersInFlightBytesMax && !this.crowded;
+  }
+
+  /** Of a frame that cannot be written nothing is left. */
+  private write(frame: NativeFrame): void {
+    const { output } = this;
+    const { position } = output;
+    try {
+      writeFrame(output, frame);
+    } catch (error) {
+      output.position = position;
+      throw error;
+    }
+  }
+
+  /** For what is no more on the path of a request. */
+  private contain(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.broken(error);
+    }
   }
 
   /** Bytes that are no requests end the connection; any other failure is a defect. */
@@ -351,12 +398,12 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
 
   /** Ends whatever would go on without the client. */
   private release(): void {
-    this.broadcasts.cancel();
-    for (const watch of this.watches.values()) watch.cancel();
-    this.watches.clear();
     this.waitingWatches.clear();
     this.parked.clear();
     this.decoder.clear();
     this.arrival.end();
+    this.broadcasts.cancel();
+    for (const watch of this.watches.values()) watch.cancel();
+    this.watches.clear();
   }
 }

@@ -6,6 +6,7 @@ import type { Log } from '../../observability/log.js';
 import type { StoreService } from '../../service/store-service.js';
 import { StoreError } from '../../shared/errors.js';
 import type { ArrivalBudget } from '../arrival-budget.js';
+import type { FrontEndGuard } from '../front-end-guard.js';
 import type { QueueBudget } from '../queue-budget.js';
 import type { ByteStream } from './byte-stream.js';
 import { NativeConnection } from './connection.js';
@@ -17,6 +18,7 @@ export interface NativeListenerOptions {
   /** Shared with the other front ends. */
   readonly budget: QueueBudget;
   readonly arrivals: ArrivalBudget;
+  readonly guard: FrontEndGuard;
   readonly log: Log;
 }
 
@@ -38,13 +40,14 @@ export class NativeListener {
    * that, and the stream is closed.
    */
   accept(stream: ByteStream, options: { readonly first?: Uint8Array; readonly refusal?: StoreError } = {}): void {
-    const { service, limits, budget, arrivals, log } = this.options;
+    const { service, limits, budget, arrivals, guard, log } = this.options;
     const connection = new NativeConnection(stream, {
       service,
       limits,
       turns: this.turns,
       budget,
       arrivals,
+      guard,
       log,
       refusal: options.refusal,
       closed: (over) => this.connections.delete(over),

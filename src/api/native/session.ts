@@ -6,6 +6,7 @@ import type { StoreService } from '../../service/store-service.js';
 import type { StoreError } from '../../shared/errors.js';
 import type { Actor } from '../../tree/command.js';
 import type { NativeFrame } from '../../wire/native-messages.js';
+import type { ExceptionOwner } from '../front-end-guard.js';
 import type { Standing } from './encoder.js';
 
 /** A watch or a subscription: something that ends with its connection. */
@@ -15,7 +16,8 @@ export interface SessionWatch {
   resume(): void;
 }
 
-export interface NativeSession extends Standing {
+/** `broken`: what a callback threw and nobody expected ends the connection. */
+export interface NativeSession extends Standing, ExceptionOwner {
   readonly service: StoreService;
   readonly limits: Limits;
   /** For whom the connection's requests are made, as it stands now; nobody until somebody has logged in. */

@@ -8,6 +8,7 @@ import { limits } from '../../../config/limits.js';
 import { createLog } from '../../../observability/log.js';
 import { createStoreService } from '../../../service/service.js';
 import { emptyBytes } from '../../../shared/bytes.js';
+import { FrontEndGuard } from '../../front-end-guard.js';
 import { CallActors } from '../call-actors.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { numberOf } from '../codec/int64.js';
@@ -25,7 +26,7 @@ class Bench {
     {
       service: this.service,
       limits,
-      log: createLog({ level: 'error', format: 'text' }),
+      guard: new FrontEndGuard(createLog({ level: 'error', format: 'text' })),
       headers: new ResponseHeaders(this.service),
       addresses: plainAddresses,
       actorOf: (call: GrpcCall) => this.actors.actorOf(call),

@@ -6,14 +6,14 @@ import type { Bytes } from '../../../shared/bytes.js';
 import { copyBytes } from '../../../shared/bytes.js';
 import { StoreError } from '../../../shared/errors.js';
 import type { KeyPermission } from '../../../tree/access/access-records.js';
-import type { Actor } from '../../../tree/command.js';
+import type { Actor, CommandResult } from '../../../tree/command.js';
 import { bytesOf, decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { int64Of } from '../codec/int64.js';
 import { headerFields } from '../codec/response-header.js';
 import type { EtcdContext } from '../context.js';
 import { type authpb, etcdserverpb as pb } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
-import { answer, failCall, failWithCode, type MethodEntries, unary } from '../grpc-methods.js';
+import { answer, failCall, failWithCode, type MethodEntries, unary, within } from '../grpc-methods.js';
 
 type Header = ReturnType<typeof headerFields>;
 
@@ -131,11 +131,12 @@ function questions(context: EtcdContext): MethodEntries {
 function authenticate(context: EtcdContext): MethodEntries[number] {
   return unary(context, '/etcdserverpb.Auth/Authenticate', (call, bytes) => {
     const { name, password } = decodeMessage(pb.AuthenticateRequest, bytes);
-    context.service.access.authenticate(name, password, call.timeoutMs, (error, token) => {
+    const done = within(context, call, (error: StoreError | null, token: string | null) => {
       if (call.over) return;
       if (error !== null || token === null) failCall(context, call, error);
       else answer(call, encodeMessage(pb.AuthenticateResponse, { header: headerFields(context.headers.now()), token }));
     });
+    context.service.access.authenticate(name, password, call.timeoutMs, done);
   });
 }
 
@@ -150,12 +151,13 @@ function change<Request>(
   return unary(context, `/etcdserverpb.Auth/${method}`, (call, bytes) => {
     const request = requestOf(decodeMessage(requestType, bytes));
     const actor = context.actorOf(call) ?? nobody;
-    context.service.access.change(request, { actor, timeoutMs: call.timeoutMs }, ({ code, revision }) => {
+    const done = within(context, call, ({ code, revision }: CommandResult) => {
       if (call.over) return;
       if (code === 'OK')
         answer(call, encodeMessage(responseType, { header: headerFields(context.headers.at(revision)) }));
       else failWithCode(call, code);
     });
+    context.service.access.change(request, { actor, timeoutMs: call.timeoutMs }, done);
   });
 }
 
@@ -169,9 +171,13 @@ function question(
 ): MethodEntries[number] {
   return unary(context, `/etcdserverpb.Auth/${method}`, (call, request) => {
     ask(call, request, context.actorOf(call) ?? nobody, (error, result, encode) => {
-      if (call.over) return;
-      if (error !== null || result === null) failCall(context, call, error);
-      else answer(call, encode(headerFields(context.headers.now()), result));
+      try {
+        if (call.over) return;
+        if (error !== null || result === null) failCall(context, call, error);
+        else answer(call, encode(headerFields(context.headers.now()), result));
+      } catch (thrown) {
+        failCall(context, call, thrown);
+      }
     });
   });
 }

@@ -7,7 +7,7 @@ import { headerFields } from '../codec/response-header.js';
 import type { EtcdContext, ShownAddresses } from '../context.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
-import { answer, failCall, type MethodEntries, unary } from '../grpc-methods.js';
+import { answer, failCall, type MethodEntries, unary, within } from '../grpc-methods.js';
 import { unimplemented } from './maintenance.js';
 
 const changes = ['MemberAdd', 'MemberRemove', 'MemberUpdate', 'MemberPromote'] as const;
@@ -29,11 +29,14 @@ function memberList(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
     answerMembers(context, call);
     return;
   }
-  context.service.barrier(call.timeoutMs, (error) => {
-    if (call.over) return;
-    if (error === null) answerMembers(context, call);
-    else failCall(context, call, error);
-  });
+  context.service.barrier(
+    call.timeoutMs,
+    within(context, call, (error) => {
+      if (call.over) return;
+      if (error === null) answerMembers(context, call);
+      else failCall(context, call, error);
+    }),
+  );
 }
 
 const plainAddresses: ShownAddresses = { clientScheme: 'http', peerScheme: 'http', nameOf: () => undefined };

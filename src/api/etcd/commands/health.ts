@@ -7,7 +7,7 @@ import type { EtcdContext } from '../context.js';
 import { grpc } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
 import { grpcStatus } from '../grpc/grpc-status.js';
-import { answer, type MethodEntries, unary } from '../grpc-methods.js';
+import { answer, type MethodEntries, unary, within } from '../grpc-methods.js';
 import type { LeaderMonitor } from '../leader-monitor.js';
 
 const pb = grpc.health.v1;
@@ -16,7 +16,7 @@ const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = pb.HealthCheckResponse.Serving
 export function healthMethods(context: EtcdContext, monitor: LeaderMonitor): MethodEntries {
   return [
     unary(context, '/grpc.health.v1.Health/Check', (call, request) => check(monitor, call, request)),
-    unary(context, '/grpc.health.v1.Health/Watch', (call, request) => watch(monitor, call, request)),
+    unary(context, '/grpc.health.v1.Health/Watch', (call, request) => watch(context, monitor, call, request)),
   ];
 }
 
@@ -26,13 +26,14 @@ function check(monitor: LeaderMonitor, call: GrpcCall, bytes: Bytes): void {
 }
 
 /** What holds now and every change of it, until the client has enough. */
-function watch(monitor: LeaderMonitor, call: GrpcCall, bytes: Bytes): void {
+function watch(context: EtcdContext, monitor: LeaderMonitor, call: GrpcCall, bytes: Bytes): void {
   if (!namesServer(bytes)) {
     call.send(encodeMessage(pb.HealthCheckResponse, { status: SERVICE_UNKNOWN }));
     return;
   }
   call.send(health(monitor.isServing));
-  call.onCancelled(monitor.onServingChanged((serving) => call.send(health(serving))));
+  const changed = within(context, call, (serving: boolean) => void call.send(health(serving)));
+  call.onCancelled(monitor.onServingChanged(changed));
 }
 
 function namesServer(bytes: Bytes): boolean {

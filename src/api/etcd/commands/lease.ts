@@ -1,6 +1,7 @@
 // The service Lease: grants, revokes, renews, describes and lists leases. What asks about one lease goes to the leader as
 // a command, the reading too: what remains of a lease only the leader knows.
 
+import type { StoreService } from '../../../service/store-service.js';
 import type { Bytes } from '../../../shared/bytes.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { bigintOf, int64Of, numberOf } from '../codec/int64.js';
@@ -17,6 +18,7 @@ import {
   streaming,
   submit,
   unary,
+  within,
 } from '../grpc-methods.js';
 import { LeaseRenewals } from '../lease-renewals.js';
 
@@ -65,7 +67,7 @@ function timeToLive(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
 
 function leases(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
   decodeMessage(pb.LeaseLeasesRequest, bytes);
-  context.service.leases(readOptions(context, call, { local: false }), (error, result) => {
+  const done: Parameters<StoreService['leases']>[1] = (error, result) => {
     if (call.over) return;
     if (error !== null || result === null) {
       failCall(context, call, error);
@@ -76,5 +78,6 @@ function leases(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
       call,
       encodeMessage(pb.LeaseLeasesResponse, { header, leases: result.ids.map((id) => ({ ID: int64Of(id) })) }),
     );
-  });
+  };
+  context.service.leases(readOptions(context, call, { local: false }), within(context, call, done));
 }

@@ -11,6 +11,7 @@ import type { StoreService } from '../../../service/store-service.js';
 import type { Bytes } from '../../../shared/bytes.js';
 import type { Revision } from '../../../shared/ids.js';
 import type { Command } from '../../../tree/command.js';
+import { FrontEndGuard } from '../../front-end-guard.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { bigintOf, int64Of, numberOf } from '../codec/int64.js';
 import { type EtcdContext, plainAddresses } from '../context.js';
@@ -63,7 +64,7 @@ describe('Maintenance', () => {
     context = {
       service,
       limits,
-      log: createLog({ level: 'error', format: 'text' }),
+      guard: new FrontEndGuard(createLog({ level: 'error', format: 'text' })),
       headers: new ResponseHeaders(service),
       addresses: plainAddresses,
       actorOf: () => undefined,

@@ -2,10 +2,12 @@
 // (commands/snapshot.ts); leadership and the version are not moved by clients.
 
 import { etcdServerVersion } from '../../../config/etcd-version.js';
+import type { StoreService } from '../../../service/store-service.js';
 import type { Bytes } from '../../../shared/bytes.js';
 import type { StoreError } from '../../../shared/errors.js';
 import type { Revision } from '../../../shared/ids.js';
 import type { Alarm, AlarmKind } from '../../../tree/alarm.js';
+import type { CommandResult } from '../../../tree/command.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { bigintOf, int64Of, numberOf } from '../codec/int64.js';
 import { headerFields } from '../codec/response-header.js';
@@ -14,7 +16,7 @@ import { EtcdError, etcdFailures } from '../errors.js';
 import { etcdserverpb as pb } from '../generated/messages.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
 import { grpcStatus } from '../grpc/grpc-status.js';
-import { afterReclaim, answer, failCall, failWithCode, type MethodEntries, unary } from '../grpc-methods.js';
+import { afterReclaim, answer, failCall, failWithCode, type MethodEntries, unary, within } from '../grpc-methods.js';
 
 export function maintenanceMethods(context: EtcdContext): MethodEntries {
   const admin = (call: GrpcCall, go: () => void): void => onlyForAdmins(context, call, go);
@@ -99,7 +101,7 @@ function alarm(context: EtcdContext, call: GrpcCall, bytes: Bytes): void {
 }
 
 function listAlarms(context: EtcdContext, call: GrpcCall, kind: AlarmKind | undefined): void {
-  context.service.barrier(call.timeoutMs, (error) => {
+  const done = within(context, call, (error: StoreError | null) => {
     if (call.over) return;
     if (error !== null) failCall(context, call, error);
     else {
@@ -107,18 +109,20 @@ function listAlarms(context: EtcdContext, call: GrpcCall, kind: AlarmKind | unde
       answerAlarms(context, call, listed);
     }
   });
+  context.service.barrier(call.timeoutMs, done);
 }
 
 function setAlarm(context: EtcdContext, call: GrpcCall, active: boolean, changed: Alarm): void {
   const command = { type: 'alarm', active, alarm: changed } as const;
   const actor = context.actorOf(call);
-  context.service.write(actor === undefined ? { command } : { command, actor }, call.timeoutMs, ({ code }) => {
+  const done = within(context, call, ({ code }: CommandResult) => {
     if (call.over) return;
     if (code === 'OK') answerAlarms(context, call, [changed]);
     // What is not raised cannot be disarmed, and is not listed.
     else if (code === 'KEY_NOT_FOUND') answerAlarms(context, call, []);
     else failWithCode(call, code);
   });
+  context.service.write(actor === undefined ? { command } : { command, actor }, call.timeoutMs, done);
 }
 
 function answerAlarms({ headers }: EtcdContext, call: GrpcCall, listed: readonly Alarm[]): void {
@@ -128,14 +132,15 @@ function answerAlarms({ headers }: EtcdContext, call: GrpcCall, listed: readonly
 
 /** Of everything that this node has applied and replicates. */
 function hash(context: EtcdContext, call: GrpcCall): void {
-  context.service.digest((error, result) => {
+  const done: Parameters<StoreService['digest']>[0] = (error, result) => {
     if (call.over) return;
     if (error !== null || result === null) failAsUnread(context, call, error);
     else {
       const header = headerFields(context.headers.at(result.revision));
       answer(call, encodeMessage(pb.HashResponse, { header, hash: Number.parseInt(result.digest.slice(0, 8), 16) }));
     }
-  });
+  };
+  context.service.digest(within(context, call, done));
 }
 
 /** etcd says so of a store that was never compacted. */
@@ -144,7 +149,7 @@ const neverCompacted = -1;
 function hashVersions(context: EtcdContext, call: GrpcCall, revision: number): void {
   const { service, headers } = context;
   const at = revision > 0 ? (revision as Revision) : undefined;
-  service.hashVersions(at, (error, result) => {
+  const done: Parameters<StoreService['hashVersions']>[1] = (error, result) => {
     if (call.over) return;
     if (error !== null || result === null) failAsUnread(context, call, error);
     else {
@@ -156,7 +161,8 @@ function hashVersions(context: EtcdContext, call: GrpcCall, revision: number): v
       };
       answer(call, encodeMessage(pb.HashKVResponse, response));
     }
-  });
+  };
+  service.hashVersions(at, within(context, call, done));
 }
 
 /** Nothing stops for it: what compaction freed is used again by itself. This waits until it is free. */

@@ -9,6 +9,7 @@ import { createStoreService } from '../../../service/service.js';
 import type { StoreService } from '../../../service/store-service.js';
 import { StoreError } from '../../../shared/errors.js';
 import type { Command } from '../../../tree/command.js';
+import { FrontEndGuard } from '../../front-end-guard.js';
 import { decodeMessage } from '../codec/generated-codec.js';
 import { numberOf } from '../codec/int64.js';
 import { plainAddresses } from '../context.js';
@@ -32,7 +33,7 @@ class Bench {
     const [entry] = snapshotMethods({
       service: this.service,
       limits: bounds,
-      log: createLog({ level: 'error', format: 'text' }),
+      guard: new FrontEndGuard(createLog({ level: 'error', format: 'text' })),
       headers: new ResponseHeaders(this.service),
       addresses: plainAddresses,
       actorOf: () => {

@@ -16,7 +16,7 @@ import { bytesFieldSize, ProtoWriter } from '../../../wire/protobuf/proto-writer
 import { headerFieldSize, type ResponseHeader, writeHeaderField } from '../codec/response-header.js';
 import type { EtcdContext } from '../context.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
-import { failCall, type MethodEntries, unary } from '../grpc-methods.js';
+import { failCall, type MethodEntries, unary, within } from '../grpc-methods.js';
 
 /** Work on one snapshot in one turn of the event loop. */
 const turnMs = 4;
@@ -29,17 +29,20 @@ function begin(context: EtcdContext, call: GrpcCall): void {
   let stream: SnapshotStream | undefined;
   context.service.copyState(context.actorOf(call), {
     opened: (contents) => {
-      if (call.over) {
-        contents.close();
-        return;
+      try {
+        if (!call.over) {
+          stream = new SnapshotStream(context, call, contents);
+          stream.start();
+        }
+      } catch (error) {
+        failCall(context, call, error);
       }
-      stream = new SnapshotStream(context, call, contents);
-      stream.start();
+      if (call.over) contents.close();
     },
-    failed: (error) => {
+    failed: within(context, call, (error) => {
       if (stream !== undefined) stream.fail(error);
       else if (!call.over) failCall(context, call, error);
-    },
+    }),
   });
 }
 

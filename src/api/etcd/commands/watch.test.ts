@@ -10,6 +10,7 @@ import type { StoreService } from '../../../service/store-service.js';
 import { StoreError } from '../../../shared/errors.js';
 import type { Revision } from '../../../shared/ids.js';
 import type { Command, CommandResult } from '../../../tree/command.js';
+import { FrontEndGuard } from '../../front-end-guard.js';
 import { decodeMessage, encodeMessage } from '../codec/generated-codec.js';
 import { int64Of, numberOf } from '../codec/int64.js';
 import { decodeWatchRequest, type WatchCreateRequest } from '../codec/watch-request.js';
@@ -43,7 +44,7 @@ class Bench {
     this.context = {
       service: this.service,
       limits: bounds,
-      log: createLog({ level: 'error', format: 'text' }),
+      guard: new FrontEndGuard(createLog({ level: 'error', format: 'text' })),
       headers: new ResponseHeaders(this.service),
       addresses: plainAddresses,
       actorOf: () => {

@@ -3,6 +3,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Bytes } from '../../../shared/bytes.js';
+import { contained } from '../../front-end-guard.js';
 import type { HttpRequest, HttpResponse } from '../../http-handler.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
 import { type GrpcStatus, grpcStatus } from '../grpc/grpc-status.js';
@@ -41,7 +42,8 @@ export class GatewayCall implements GrpcCall {
     this.path = path;
     this.timeoutMs = timeoutMs;
     this.commonName = request.commonName;
-    this.deadline = timeoutMs === 0 ? null : setTimeout(() => this.expire(), timeoutMs);
+    const expire = contained(response, () => this.expire());
+    this.deadline = timeoutMs === 0 ? null : setTimeout(expire, timeoutMs);
     response.onGone(() => this.leave());
   }
 
@@ -58,7 +60,14 @@ export class GatewayCall implements GrpcCall {
   send(message: Bytes): boolean {
     if (this.over) return true;
     const { response, type, answersMany } = this.options;
-    const json = jsonOfBytes(type, message);
+    let json: string;
+    try {
+      json = jsonOfBytes(type, message);
+    } catch (error) {
+      response.broken(error);
+      this.leave();
+      return true;
+    }
     if (!answersMany) {
       this.whole = json;
       return true;
@@ -112,6 +121,12 @@ export class GatewayCall implements GrpcCall {
     response.finish();
   }
 
+  stop(status: GrpcStatus, message: string): void {
+    if (this.over) return;
+    this.fail(status, message);
+    this.cancelled?.();
+  }
+
   onDrain(listener: () => void): void {
     this.options.response.onDrain(listener);
   }
@@ -128,9 +143,7 @@ export class GatewayCall implements GrpcCall {
   }
 
   private expire(): void {
-    if (this.over) return;
-    this.fail(grpcStatus.deadlineExceeded, 'context deadline exceeded');
-    this.cancelled?.();
+    this.stop(grpcStatus.deadlineExceeded, 'context deadline exceeded');
   }
 
   private leave(): void {

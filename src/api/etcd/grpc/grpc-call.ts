@@ -1,5 +1,6 @@
 // One gRPC call as the commands of the etcd front end see it, whatever carries it: HTTP/2, or the JSON gateway. Messages
-// are protobuf bytes without their prefix. Calls of a cancelled call's methods do nothing.
+// are protobuf bytes without their prefix. Calls of a cancelled call's methods do nothing, and none of them throws anything
+// but a failure of the core.
 
 import type { Bytes } from '../../../shared/bytes.js';
 import type { GrpcStatus } from './grpc-status.js';
@@ -26,6 +27,8 @@ export interface GrpcCall {
   finish(): void;
   /** Ends the call with a status and its text. */
   fail(status: GrpcStatus, message: string): void;
+  /** The same from outside of its method, which learns that it was cancelled. */
+  stop(status: GrpcStatus, message: string): void;
 
   /** There is room again after `send` said false. One listener. */
   onDrain(listener: () => void): void;

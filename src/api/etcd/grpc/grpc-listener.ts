@@ -6,6 +6,7 @@ import type { Limits } from '../../../config/limits.js';
 import { errorCode, frameHeadBytes, frameType, preface } from '../../../http2/frames.js';
 import { SlabPool } from '../../../http2/outbox.js';
 import type { ArrivalBudget } from '../../arrival-budget.js';
+import type { FrontEndGuard } from '../../front-end-guard.js';
 import type { QueueBudget } from '../../queue-budget.js';
 import { DueCalls } from './due-calls.js';
 import type { GrpcMethods } from './grpc-call.js';
@@ -18,6 +19,7 @@ export interface GrpcListenerOptions {
   /** Shared with the other front ends. */
   readonly budget: QueueBudget;
   readonly arrivals: ArrivalBudget;
+  readonly guard: FrontEndGuard;
 }
 
 /** So many bytes of the preface are no method of HTTP/1.1. */
@@ -40,7 +42,7 @@ export class GrpcListener {
 
   readonly counts: GrpcCounts;
 
-  constructor({ methods, limits, budget, arrivals }: GrpcListenerOptions) {
+  constructor({ methods, limits, budget, arrivals, guard }: GrpcListenerOptions) {
     this.counts = new GrpcCounts(methods);
     this.host = {
       methods,
@@ -49,6 +51,7 @@ export class GrpcListener {
       limits,
       budget,
       arrivals,
+      guard,
       dueCalls: new DueCalls(),
       slabs: new SlabPool(),
       callCount: 0,
@@ -75,7 +78,13 @@ export class GrpcListener {
 
   private checkSilence(): void {
     const nowMs = performance.now();
-    for (const session of this.sessions) session.checkSilence(nowMs);
+    for (const session of this.sessions) {
+      try {
+        session.checkSilence(nowMs);
+      } catch (error) {
+        session.broken(error);
+      }
+    }
   }
 
   private forget(gone: GrpcSession): void {

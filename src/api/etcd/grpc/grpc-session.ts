@@ -10,6 +10,7 @@ import type { SlabPool } from '../../../http2/outbox.js';
 import type { ServerSettings } from '../../../http2/settings.js';
 import { Fifo } from '../../../shared/fifo.js';
 import { type ArrivalBudget, smallArrivalBytes } from '../../arrival-budget.js';
+import type { FrontEndGuard } from '../../front-end-guard.js';
 import type { QueueBudget } from '../../queue-budget.js';
 import type { DueCalls } from './due-calls.js';
 import type { GrpcMethods } from './grpc-call.js';
@@ -29,6 +30,7 @@ export interface SessionsHost {
   readonly arrivals: ArrivalBudget;
   readonly dueCalls: DueCalls;
   readonly slabs: SlabPool;
+  readonly guard: FrontEndGuard;
   /** Calls on all connections, and those that wait with bytes that are not read. */
   callCount: number;
   waitingCount: number;
@@ -167,8 +169,17 @@ export class GrpcSession implements CallHost, ConnectionHost {
       this.host.callCount--;
       return;
     }
-    while (this.parked.length > 0) this.unpark();
     this.host.closed(this);
+    while (this.parked.length > 0) this.unpark();
+  }
+
+  methodThrew(error: unknown): void {
+    this.host.guard.caught('grpc', 'a method was at work', error);
+  }
+
+  broken(error: unknown): void {
+    this.connection.destroy();
+    this.host.guard.caught('grpc', 'a connection was served', error);
   }
 
   // ---- as its listener sees it ----

@@ -32,6 +32,10 @@ export interface CallHost {
   beginWait(): boolean;
   endWait(): void;
   closed(call: StreamCall): void;
+  /** The method has thrown what nobody expected: the call is going to be ended. Throws again what came out of the core. */
+  methodThrew(error: unknown): void;
+  /** So has what carries calls: the connection is cut off. Throws again what came out of the core. */
+  broken(error: unknown): void;
 }
 
 /** A request whose head is sound. */
@@ -41,6 +45,8 @@ export interface AdmittedCall {
   readonly counts: MethodCounts | undefined;
 }
 
+/** As etcd's code of that name is told. */
+const internalError = 'etcdserver: internal error';
 /** Copied by the stream before it is written again. */
 const prefix = new Uint8Array(prefixBytes);
 
@@ -111,7 +117,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   start(): void {
     this.started = true;
     if (this.over) return;
-    if (this.method.type === 'stream') this.handler = this.method.open(this);
+    if (this.method.type === 'stream') this.open(this.method);
     this.splitter?.resume();
     // Nothing may have come yet, and what comes then is read as well.
     this.follow();
@@ -132,6 +138,11 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   due(): void {
+    // Other calls have their time as well.
+    this.contain(() => this.endInTime());
+  }
+
+  private endInTime(): void {
     if (this.over) return;
     if (this.arrivalEndMs < this.deadlineMs) {
       const { requestArrivalTimeoutMs } = this.host.limits;
@@ -145,9 +156,9 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   stop(status: GrpcStatus, message: string): void {
     if (this.over) return;
     // The stream may be closed when this returns.
-    this.end(status, message);
+    this.conclude(status, message);
     this.gone = true;
-    this.tellCancelled?.();
+    this.tell(this.tellCancelled);
   }
 
   // ---- as its method sees it ----
@@ -165,6 +176,15 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   send(message: Bytes): boolean {
+    try {
+      return this.sendMessage(message);
+    } catch (error) {
+      this.host.broken(error);
+      return false;
+    }
+  }
+
+  private sendMessage(message: Bytes): boolean {
     if (!this.stream.responded && !this.host.hasRoomFor(message.length)) {
       this.stop(grpcStatus.unavailable, 'etcdserver: request timed out');
       return false;
@@ -177,6 +197,10 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   beginMessage(byteLength: number): void {
+    this.contain(() => this.begin(byteLength));
+  }
+
+  private begin(byteLength: number): void {
     if (!this.mayWrite()) return;
     this.counts?.sent(byteLength);
     const begun = new Uint8Array(prefixBytes);
@@ -187,19 +211,24 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   sendPiece(piece: Bytes): boolean {
-    if (!this.mayWrite()) return false;
-    const begun = this.begunPrefix;
-    this.begunPrefix = null;
-    this.stream.write(begun ?? emptyBytes, piece);
-    return this.afterSend();
+    try {
+      if (!this.mayWrite()) return false;
+      const begun = this.begunPrefix;
+      this.begunPrefix = null;
+      this.stream.write(begun ?? emptyBytes, piece);
+      return this.afterSend();
+    } catch (error) {
+      this.host.broken(error);
+      return false;
+    }
   }
 
   finish(): void {
-    if (!this.over) this.end(grpcStatus.ok, '');
+    if (!this.over) this.conclude(grpcStatus.ok, '');
   }
 
   fail(status: GrpcStatus, message: string): void {
-    if (!this.over) this.end(status, message);
+    if (!this.over) this.conclude(status, message);
   }
 
   onDrain(listener: () => void): void {
@@ -208,7 +237,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
 
   onCancelled(listener: () => void): void {
     this.tellCancelled = listener;
-    if (this.gone) listener();
+    if (this.gone) this.tell(listener);
   }
 
   // ---- as its splitter sees it ----
@@ -218,14 +247,22 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     this.counts?.received(message);
     if (this.arrival !== null || this.smallBytes > 0) this.arrived();
     if (method.type === 'stream') {
-      this.handler?.message(message);
+      try {
+        this.handler?.message(message);
+      } catch (error) {
+        this.methodThrew(error);
+      }
       return;
     }
     // What follows the one message is for nobody.
     this.dispatched = true;
     this.splitter?.clear();
     this.requestIsThere();
-    method.handle(this, message);
+    try {
+      method.handle(this, message);
+    } catch (error) {
+      this.methodThrew(error);
+    }
   }
 
   begun(byteLength: number): boolean {
@@ -236,14 +273,9 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
       return true;
     }
     this.arrival = new Arrival(host.arrivals, host.limits.requestArrivalTimeoutMs, {
-      granted: () => {
-        this.stopWaiting();
-        this.splitter?.makeRoom();
-        this.follow();
-        this.account();
-        this.concludeRequest();
-      },
-      late: (error) => this.stop(grpcStatus.resourceExhausted, error.message),
+      // Called by whoever gives its room back.
+      granted: () => this.contain(() => this.readOn()),
+      late: (error) => this.contain(() => this.stop(grpcStatus.resourceExhausted, error.message)),
     });
     if (this.arrival.begin(byteLength)) return true;
     this.waiting = host.beginWait();
@@ -289,7 +321,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     if (stream.unsentBytes > lowBytes) return;
     this.full = false;
     if (this.finished) return;
-    this.tellDrained?.();
+    this.tell(this.tellDrained);
     if (this.full || this.over) return;
     this.splitter?.resume();
     this.follow();
@@ -301,12 +333,59 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     this.gone = true;
     if (!this.finished) {
       this.counts?.ended(grpcStatus.cancelled);
-      this.tellCancelled?.();
+      this.tell(this.tellCancelled);
     }
     this.host.closed(this);
   }
 
   // ---- inside ----
+
+  private open(method: Extract<GrpcMethod, { type: 'stream' }>): void {
+    try {
+      this.handler = method.open(this);
+    } catch (error) {
+      this.methodThrew(error);
+    }
+  }
+
+  /** The method's own exceptions cost this call alone. */
+  private tell(listener: (() => void) | undefined): void {
+    try {
+      listener?.();
+    } catch (error) {
+      this.methodThrew(error);
+    }
+  }
+
+  private methodThrew(error: unknown): void {
+    this.host.methodThrew(error);
+    this.stop(grpcStatus.internal, internalError);
+  }
+
+  private contain(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.host.broken(error);
+    }
+  }
+
+  private conclude(status: GrpcStatus, message: string): void {
+    try {
+      this.end(status, message);
+    } catch (error) {
+      this.host.broken(error);
+    }
+  }
+
+  /** There is room for the message that waits. */
+  private readOn(): void {
+    this.stopWaiting();
+    this.splitter?.makeRoom();
+    this.follow();
+    this.account();
+    this.concludeRequest();
+  }
 
   /** Nothing more comes; what came may still wait to be taken. */
   private concludeRequest(): void {
@@ -316,7 +395,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     if (this.splitter?.whole === false) {
       this.stop(grpcStatus.internal, 'unexpected EOF');
     } else if (this.method.type === 'stream') {
-      this.handler?.halfClosed();
+      this.tell(() => this.handler?.halfClosed());
     } else if (!this.dispatched) {
       const message = 'cardinality violation: received no request message from non-client-streaming RPC';
       this.stop(grpcStatus.internal, message);

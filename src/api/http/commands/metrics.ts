@@ -1,5 +1,6 @@
 // GET /metrics: the node's counters for Prometheus.
 
+import { contained } from '../../front-end-guard.js';
 import type { HttpRoute } from '../../http-handler.js';
 
 /** Where the page comes from. */
@@ -18,7 +19,7 @@ export function metricsRoute(page: MetricsText, failed: (error: unknown) => void
         return true;
       }
       page.text().then(
-        (text) => response.answer(200, { 'content-type': page.contentType }, text),
+        contained(response, (text: string) => response.answer(200, { 'content-type': page.contentType }, text)),
         (error: unknown) => {
           failed(error);
           response.answer(500, { 'content-type': 'text/plain; charset=utf-8' }, 'The metrics cannot be collected\n');

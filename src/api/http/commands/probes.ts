@@ -5,6 +5,7 @@ import type { StoreService } from '../../../service/store-service.js';
 import type { StoreError } from '../../../shared/errors.js';
 import { zxidZero } from '../../../shared/ids.js';
 import type { AlarmKind } from '../../../tree/alarm.js';
+import { contained } from '../../front-end-guard.js';
 import type { HttpHandler, HttpRequest, HttpResponse, HttpRoute } from '../../http-handler.js';
 
 /** How often each question was answered and how: copied into the metrics. */
@@ -71,7 +72,13 @@ function healthHandler(service: StoreService, counts: ProbeCounts): HttpHandler 
     const local = request.query.get('serializable') === 'true';
     if (alarm !== undefined) answer(`ALARM ${alarmNames[alarm.kind]}`);
     else if (!local && service.status().leader === null) answer('RAFT NO LEADER');
-    else (local ? localRead : linearizableRead)(service, (why) => answer(why === null ? null : `RANGE ERROR:${why}`));
+    else {
+      const asked = local ? localRead : linearizableRead;
+      asked(
+        service,
+        contained(response, (why) => answer(why === null ? null : `RANGE ERROR:${why}`)),
+      );
+    }
     return true;
   };
 }
@@ -89,7 +96,7 @@ function checkHandler(
     if (!isGet(request, response)) return true;
     const excluded = new Set(query.getAll('exclude'));
     const names = path === root ? Object.keys(checks).filter((name) => !excluded.has(name)) : [single];
-    runChecks(service, names, checks, (failures) => {
+    const done = contained(response, (failures: ReadonlyMap<string, string>): void => {
       let report = '';
       for (const name of names) {
         const failure = failures.get(name) ?? null;
@@ -99,6 +106,7 @@ function checkHandler(
       if (failures.size > 0) response.answer(503, unsniffedText, `${report}\n`);
       else response.answer(200, unsniffedText, `${query.has('verbose') ? report : ''}ok\n`);
     });
+    runChecks(service, names, checks, done);
     return true;
   };
 }

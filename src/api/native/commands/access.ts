@@ -4,7 +4,9 @@
 import type { AccessRequest, Answer } from '../../../service/access-service.js';
 import { StoreError } from '../../../shared/errors.js';
 import type { Secret } from '../../../shared/secret.js';
+import type { CommandResult } from '../../../tree/command.js';
 import type { AccessAnswer, AccessChange, AccessQuestion, NativeRequestBody } from '../../../wire/native-messages.js';
+import { contained } from '../../front-end-guard.js';
 import { okFrame, resultFrame } from '../encoder.js';
 import type { NativeSession } from '../session.js';
 
@@ -26,9 +28,8 @@ export function handleChangeAccess(
     return;
   }
   const actor = session.actor ?? nobody;
-  session.service.access.change(request, { actor, timeoutMs, identity }, (result) =>
-    session.answer(resultFrame(id, result)),
-  );
+  const done = contained(session, (result: CommandResult) => session.answer(resultFrame(id, result)));
+  session.service.access.change(request, { actor, timeoutMs, identity }, done);
 }
 
 /** Here the secrets are passwords as they were typed. */
@@ -63,13 +64,12 @@ export function handleAskAccess(session: NativeSession, { id, timeoutMs }: Reque
   // No more than all that there is.
   const bytesMax = question.type === 'status' ? 0 : session.limits.accessBytesMax;
   session.expectAnswer(bytesMax);
-  const answer =
-    <T>(fieldsOf: (result: T) => Partial<AccessAnswer>): Answer<T> =>
-    (error, result) => {
+  const answer = <T>(fieldsOf: (result: T) => Partial<AccessAnswer>): Answer<T> =>
+    contained(session, (error: StoreError | null, result: T | null) => {
       session.expectAnswer(-bytesMax);
       if (error !== null || result === null) session.fail(id, error);
       else session.answer(okFrame(id, session, { type: 'access', ...nothing, ...fieldsOf(result) }));
-    };
+    });
   switch (question.type) {
     case 'status':
       access.status(

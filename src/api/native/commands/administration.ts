@@ -1,5 +1,8 @@
 // Status and digests: what this node knows of itself, and the comparison of all.
 
+import type { StoreService } from '../../../service/store-service.js';
+import type { StoreError } from '../../../shared/errors.js';
+import { contained } from '../../front-end-guard.js';
 import { nativeDigestOf, okFrame, statusPayload } from '../encoder.js';
 import type { NativeSession } from '../session.js';
 
@@ -17,14 +20,15 @@ export function handleDigest(
 }
 
 function digest(session: NativeSession, id: number): void {
-  session.service.digest((error, result) => {
+  const done: Parameters<StoreService['digest']>[0] = (error, result) => {
     if (error !== null || result === null) {
       session.fail(id, error);
       return;
     }
     const digest = nativeDigestOf(session.service.status().id, result);
     session.answer(okFrame(id, { zxid: result.zxid, revision: result.revision }, { type: 'digest', digest }));
-  });
+  };
+  session.service.digest(contained(session, done));
 }
 
 export function handleDigestAll(
@@ -36,14 +40,15 @@ export function handleDigestAll(
 
 function digestAll(session: NativeSession, request: { readonly id: number; readonly timeoutMs: number }): void {
   const { id } = request;
-  session.service.digestAll(request.timeoutMs, (error, results) => {
+  const done: Parameters<StoreService['digestAll']>[1] = (error, results) => {
     if (error !== null) {
       session.fail(id, error);
       return;
     }
     const digests = results.map((result) => nativeDigestOf(result.id, result));
     session.answer(okFrame(id, session, { type: 'digestAll', digests }));
-  });
+  };
+  session.service.digestAll(request.timeoutMs, contained(session, done));
 }
 
 /** Digests look at the keys of everybody. */
@@ -58,10 +63,11 @@ function whenAdmin(
     next();
     return;
   }
-  access.whenAdmin(session.actor ?? nobody, request.timeoutMs, (error) => {
+  const asked = contained(session, (error: StoreError | null) => {
     if (error === null) next();
     else session.fail(request.id, error);
   });
+  access.whenAdmin(session.actor ?? nobody, request.timeoutMs, asked);
 }
 
 const nobody = { user: '', accessRevision: 0 };

@@ -1,6 +1,8 @@
 // Broadcast and the subscription to broadcasts: ephemeral messages to whoever listens anywhere.
 
+import type { StoreError } from '../../../shared/errors.js';
 import type { NativeRequestBody } from '../../../wire/native-messages.js';
+import { contained } from '../../front-end-guard.js';
 import { okFrame } from '../encoder.js';
 import type { NativeSession } from '../session.js';
 
@@ -10,10 +12,11 @@ export function handleBroadcast(
   body: Extract<NativeRequestBody, { type: 'broadcast' }>,
 ): void {
   const { id } = request;
-  session.service.broadcast(body.payload, request.timeoutMs, (error) => {
+  const done = contained(session, (error: StoreError | null) => {
     if (error === null) session.answer(okFrame(id, session));
     else session.fail(id, error);
   });
+  session.service.broadcast(body.payload, request.timeoutMs, done);
 }
 
 export function handleBroadcastSubscription(

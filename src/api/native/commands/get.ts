@@ -16,10 +16,14 @@ export function handleGet(
   const wanted = (): boolean => !session.crowded;
   const { actor } = session;
   session.service.get(body.key, { local: body.local, seen: body.seen, timeoutMs, wanted, actor }, (error, result) => {
-    if (error !== null) session.fail(id, error);
-    // Nothing was read; it is when there is room: a later state answers the question as well.
-    else if (result === null) session.park(() => handleGet(session, request, againOf(body)));
-    else session.answer(recordFrame(id, { zxid: session.zxid, revision: result.revision }, result.record));
+    try {
+      if (error !== null) session.fail(id, error);
+      // Nothing was read; it is when there is room: a later state answers the question as well.
+      else if (result === null) session.park(() => handleGet(session, request, againOf(body)));
+      else session.answer(recordFrame(id, { zxid: session.zxid, revision: result.revision }, result.record));
+    } catch (thrown) {
+      session.broken(thrown);
+    }
   });
 }
 

@@ -34,13 +34,17 @@ export function handleList(
   const { actor } = session;
   const options = { local: body.local, seen: body.seen, timeoutMs, wanted, actor };
   session.service.range(range, options, (error, result) => {
-    if (error !== null) session.fail(id, error);
-    // Nothing was read; it is when there is room: a later state answers the question as well.
-    else if (result === null) {
-      session.park(() => handleList(session, request, { ...body, local: true, seen: zxidZero }));
-    } else {
-      const standing = { zxid: session.zxid, revision: result.revision };
-      session.answer(okFrame(id, standing, listPayload(result.records, result.next)));
+    try {
+      if (error !== null) session.fail(id, error);
+      // Nothing was read; it is when there is room: a later state answers the question as well.
+      else if (result === null) {
+        session.park(() => handleList(session, request, { ...body, local: true, seen: zxidZero }));
+      } else {
+        const standing = { zxid: session.zxid, revision: result.revision };
+        session.answer(okFrame(id, standing, listPayload(result.records, result.next)));
+      }
+    } catch (thrown) {
+      session.broken(thrown);
     }
   });
 }

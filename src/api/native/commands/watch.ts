@@ -81,6 +81,33 @@ class NativeWatch implements WatchSink, SessionWatch {
   }
 
   events(events: readonly WatchEvent[]): void {
+    try {
+      this.push(events);
+    } catch (error) {
+      this.session.broken(error);
+    }
+  }
+
+  initial(records: readonly KeyRecord[], revision: Revision, last: boolean): void {
+    const { session, id } = this;
+    try {
+      session.push(watchFrame(id, session.zxid, revision, { type: 'watchInitial', records, last }));
+    } catch (error) {
+      session.broken(error);
+    }
+  }
+
+  ended(error: StoreError): void {
+    const { session, id } = this;
+    try {
+      session.watches.delete(id);
+      session.push({ ...failureFrame(id, error, session), payload: { type: 'watchEnded' } });
+    } catch (thrown) {
+      session.broken(thrown);
+    }
+  }
+
+  private push(events: readonly WatchEvent[]): void {
     const frameBytesMax = this.session.limits.watchPageBytes;
     let begin = 0;
     let bytes = 0;
@@ -96,16 +123,6 @@ class NativeWatch implements WatchSink, SessionWatch {
       bytes += eventBytes;
     }
     this.pushEvents(begin === 0 ? events : events.slice(begin), undefined);
-  }
-
-  initial(records: readonly KeyRecord[], revision: Revision, last: boolean): void {
-    this.session.push(watchFrame(this.id, this.session.zxid, revision, { type: 'watchInitial', records, last }));
-  }
-
-  ended(error: StoreError): void {
-    const { session, id } = this;
-    session.watches.delete(id);
-    session.push({ ...failureFrame(id, error, session), payload: { type: 'watchEnded' } });
   }
 
   private pushEvents(events: readonly WatchEvent[], following: Revision | undefined): void {

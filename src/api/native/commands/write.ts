@@ -16,7 +16,11 @@ export function handleWrite(
   session.expectAnswer(bytesMax);
   const envelope = actor === undefined ? body.envelope : { ...body.envelope, actor };
   session.service.write(envelope, request.timeoutMs, (result) => {
-    session.expectAnswer(-bytesMax);
-    session.answer(resultFrame(id, result));
+    try {
+      session.expectAnswer(-bytesMax);
+      session.answer(resultFrame(id, result));
+    } catch (error) {
+      session.broken(error);
+    }
   });
 }
