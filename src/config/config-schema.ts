@@ -57,6 +57,10 @@ export const serverFileShape = object(
     DataDir: someText,
     ClusterKey: text(lengthFrom(16)),
     ClusterKeyFile: someText,
+    PeerTls: object(
+      { CertFile: someText, KeyFile: someText, TrustedCaFile: someText },
+      { AllowedCommonName: someText, AllowedHostname: someText },
+    ),
     ClientTls: object(
       {},
       {

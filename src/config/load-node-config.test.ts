@@ -76,6 +76,29 @@ describe('loadNodeConfig()', () => {
     });
   });
 
+  it('takes TLS between members from file, environment and flags, and prints it', () => {
+    expect(loadNodeConfig({ file: fileOf(gometa) }).peerTls).toBeUndefined();
+    const config = loadNodeConfig({
+      file: fileOf({ ...gometa, PeerTls: { CertFile: 'a.pem', KeyFile: 'a.key' } }),
+      environment: { ZABTREE_PEER_TRUSTED_CA_FILE: 'ca.pem' },
+      flags: { 'peer-key-file': 'b.key', 'peer-cert-allowed-hostname': 'h' },
+    });
+    expect(config.peerTls).toEqual({
+      certFile: 'a.pem',
+      keyFile: 'b.key',
+      trustedCaFile: 'ca.pem',
+      allowedCommonName: undefined,
+      allowedHostname: 'h',
+    });
+    const printed = { CertFile: 'a.pem', KeyFile: 'b.key', TrustedCaFile: 'ca.pem', AllowedHostname: 'h' };
+    expect(effectiveDocument(config)['PeerTls']).toEqual(printed);
+    const both = { ...printed, AllowedCommonName: 'n' };
+    expect(refusalOf({ ...gometa, PeerTls: both })).toContain('are both given: expected one of them');
+    expect(refusalOf({ ...gometa, PeerTls: { CertFile: 'a.pem', TrustedCaFile: 'ca.pem' } })).toContain(
+      'PeerTls.KeyFile is missing',
+    );
+  });
+
   it('takes what is to be compacted from file and environment, and prints it', () => {
     const periodic = loadNodeConfig({
       file: fileOf(gometa),

@@ -17,6 +17,7 @@ import {
   type MemberAddrs,
   type NodeConfig,
   nodeConfigOf,
+  type PeerTlsConfig,
   type TimingConfig,
 } from './node-config.js';
 import { pascalCase } from './pascal-case.js';
@@ -116,6 +117,9 @@ function contradictionsOf(file: ServerFile): string[] {
   if (file.ClusterKey !== undefined && file.ClusterKeyFile !== undefined) {
     problems.push('ClusterKey and ClusterKeyFile are both given: expected one of them');
   }
+  if (file.PeerTls?.AllowedCommonName !== undefined && file.PeerTls.AllowedHostname !== undefined) {
+    problems.push('PeerTls.AllowedCommonName and PeerTls.AllowedHostname are both given: expected one of them');
+  }
   const { ClientTls: tls } = file;
   if (tls !== undefined) {
     if (tls.CertFile === undefined) problems.push('ClientTls.CertFile is missing: expected a certificate for TLS');
@@ -173,6 +177,7 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
       logFormat: file.LogFormat,
     }),
     clusterKey,
+    peerTls: peerTlsOf(file),
     clientTls: clientTlsOf(file),
     jwtTokens: jwtTokensOf(file),
     autoCompaction: autoCompactionOf(file),
@@ -184,6 +189,17 @@ function nodeConfigFrom(file: ServerFile): NodeConfig {
 function memberAddrsOf(member: Pick<ServerFile['Host'], 'ElectionAddr' | 'MessageAddr' | 'Name'>): MemberAddrs {
   const { ElectionAddr: electionAddr, MessageAddr: messageAddr, Name: name } = member;
   return name === undefined ? { electionAddr, messageAddr } : { electionAddr, messageAddr, name };
+}
+
+function peerTlsOf({ PeerTls: tls }: ServerFile): PeerTlsConfig | undefined {
+  if (tls === undefined) return undefined;
+  return {
+    certFile: tls.CertFile,
+    keyFile: tls.KeyFile,
+    trustedCaFile: tls.TrustedCaFile,
+    allowedCommonName: tls.AllowedCommonName,
+    allowedHostname: tls.AllowedHostname,
+  };
 }
 
 function clientTlsOf({ ClientTls: tls }: ServerFile): ClientTlsConfig | undefined {

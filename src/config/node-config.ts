@@ -88,6 +88,18 @@ export interface ClientTlsConfig {
   readonly allowPlain: boolean;
 }
 
+/** TLS between members, in which each shows a certificate: paths of PEM files, which are read again when they change. */
+export interface PeerTlsConfig {
+  /** For this member's host, as a server and as a client. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Certificates of the others are verified by these authorities. */
+  readonly trustedCaFile: string;
+  /** Where given, the others' certificates need this common name, or have to be for this host. */
+  readonly allowedCommonName: string | undefined;
+  readonly allowedHostname: string | undefined;
+}
+
 /** An address at which clients may come besides the first one. */
 export interface ClientListenerConfig {
   /** To bind, `host:port`. */
@@ -138,6 +150,8 @@ export interface NodeConfig {
   readonly bootstrap: boolean;
   /** Shared secret that authenticates election datagrams and peer connections. */
   readonly clusterKey?: Uint8Array | undefined;
+  /** Undefined: members connect to each other without TLS. */
+  readonly peerTls?: PeerTlsConfig | undefined;
   /** Undefined: clients come without TLS. */
   readonly clientTls?: ClientTlsConfig | undefined;
   /** Undefined: tokens that only this ensemble can read. */
@@ -187,6 +201,7 @@ export function nodeConfigOf(given: {
   readonly dataDir?: string;
   readonly bootstrap?: boolean;
   readonly clusterKey?: Uint8Array | undefined;
+  readonly peerTls?: PeerTlsConfig | undefined;
   readonly clientTls?: ClientTlsConfig | undefined;
   readonly jwtTokens?: JwtConfig | undefined;
   readonly autoCompaction?: AutoCompactionConfig | undefined;
@@ -218,6 +233,7 @@ export function nodeConfigOf(given: {
     dataDir: given.dataDir ?? defaultDataDir,
     bootstrap: given.bootstrap ?? false,
     ...(given.clusterKey === undefined ? {} : { clusterKey: given.clusterKey }),
+    ...(given.peerTls === undefined ? {} : { peerTls: given.peerTls }),
     ...(given.clientTls === undefined ? {} : { clientTls: given.clientTls }),
     ...(given.jwtTokens === undefined ? {} : { jwtTokens: given.jwtTokens }),
     ...(given.autoCompaction === undefined ? {} : { autoCompaction: given.autoCompaction }),

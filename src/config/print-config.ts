@@ -31,6 +31,7 @@ export function effectiveDocument(config: NodeConfig): ConfigDocument {
     EnsembleName: config.ensembleName,
     DataDir: config.dataDir,
     ...(config.clusterKey === undefined ? {} : { ClusterKey: redacted }),
+    ...(config.peerTls === undefined ? {} : { PeerTls: pascalCased(config.peerTls) }),
     ...(config.clientTls === undefined ? {} : { ClientTls: pascalCased(config.clientTls) }),
     ...(config.jwtTokens === undefined ? {} : { JwtTokens: pascalCased(config.jwtTokens) }),
     ...(config.autoCompaction === undefined ? {} : { AutoCompaction: autoCompactionSection(config.autoCompaction) }),

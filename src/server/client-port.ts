@@ -24,9 +24,10 @@ import type { ClientListenerConfig, ClientTlsConfig, NodeConfig } from '../confi
 import type { Log } from '../observability/log.js';
 import type { StoreService } from '../service/store-service.js';
 import { StoreError } from '../shared/errors.js';
+import { tlsFirstByte } from '../transport/tls-files.js';
 import { prefaceFirstByte } from '../wire/native-framing.js';
 import { ClientListener } from './client-listener.js';
-import { ClientTls, tlsFirstByte } from './client-tls.js';
+import { ClientTls } from './client-tls.js';
 
 export interface ClientPortOptions {
   readonly config: Pick<NodeConfig, 'clientTls' | 'limits'> & {

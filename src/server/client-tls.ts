@@ -7,9 +7,6 @@ import type { ClientTlsConfig } from '../config/node-config.js';
 import type { Log } from '../observability/log.js';
 import { TlsFiles } from '../transport/tls-files.js';
 
-/** The type of a record of TLS that begins a connection. */
-export const tlsFirstByte = 0x16;
-
 export interface ClientTlsOptions {
   readonly config: ClientTlsConfig;
   readonly handshakeTimeoutMs: number;

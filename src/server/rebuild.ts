@@ -61,11 +61,12 @@ export async function askRequestAddresses(config: NodeConfig): Promise<AskedMemb
     membershipHash: membershipHash(config.members),
     ensembleName: config.ensembleName,
     clusterKey: config.clusterKey,
+    peerTls: config.peerTls,
     incarnation: randomBytes(16).toString('hex'),
     boot: 0,
     requestAddr: config.requestAddr,
     limits: config.limits,
-    log: { warn: () => undefined },
+    log: { info: () => undefined, warn: () => undefined },
   });
   try {
     await new Promise<void>((resolve) => {

@@ -25,6 +25,7 @@ import { LmdbTreeStoreOpener } from '../storage/lmdb-tree-store.js';
 import { nodeRuntime } from '../storage/node-runtime.js';
 import { claimDirectory, type FileNodeStorage } from '../storage/node-storage.js';
 import { writeDamageMark } from '../storage/write-damage-mark.js';
+import { DatagramKeys } from '../transport/datagram-keys.js';
 import { UdpElectionNetwork } from '../transport/election-network.js';
 import { TcpPeerNetwork } from '../transport/peer-network.js';
 import { ClientPort } from './client-port.js';
@@ -209,6 +210,9 @@ function portsOf(
     membershipHash: membershipHash(config.members),
     ensembleName: config.ensembleName,
     clusterKey: config.clusterKey,
+    peerTls: config.peerTls,
+    // A cluster key does for datagrams what these do.
+    datagramKeys: config.peerTls === undefined || config.clusterKey !== undefined ? undefined : new DatagramKeys(),
     listenElection: config.listen.election,
     listenMessage: config.listen.message,
     get incarnation() {
@@ -260,11 +264,11 @@ function closeStorage(storage: NodeStorage): Promise<void> {
 }
 
 /** How clients of etcd's API are told of the members: by the names that this node's configuration gives them. */
-function shownAddressesOf({ members, clientTls }: NodeConfig): ShownAddresses {
+function shownAddressesOf({ members, clientTls, peerTls }: NodeConfig): ShownAddresses {
   const names = new Map(members.map(({ id, name }) => [id, name]));
   return {
     clientScheme: clientTls === undefined ? 'http' : 'https',
-    peerScheme: 'http',
+    peerScheme: peerTls === undefined ? 'http' : 'https',
     nameOf: (id) => names.get(id),
   };
 }

@@ -13,8 +13,9 @@ import {
   encodeElectionDatagram,
   readElectionDatagram,
 } from '../wire/election-codec.js';
-import { clusterKeyOf, derive, equalTags, mac, tagBytes } from './cluster-key.js';
+import { clusterKeyOf, equalTags, tagBytes } from './cluster-key.js';
 import { DatagramFreshness } from './datagram-freshness.js';
+import { datagramKeyOf, datagramTag } from './datagram-keys.js';
 import { listenFailure, parseListenAddress, reasonOf } from './listen-address.js';
 import { MemberAddressBook } from './member-addresses.js';
 import type { NetworkOptions } from './network-options.js';
@@ -25,11 +26,15 @@ import { type ElectionCounters, newElectionCounters } from './transport-counters
 /** First byte of a datagram: is a tag behind the message or not. */
 const plainMark = 0x7a;
 const taggedMark = 0x7b;
+const oneSided = 'a cluster key, or PeerTls, is set on one side only';
 
 export class UdpElectionNetwork implements ElectionNetwork {
   readonly counters: ElectionCounters = newElectionCounters();
   readonly #options: NetworkOptions;
+  /** Of the cluster key, for the datagrams of all members. */
   readonly #key: KeyObject | undefined;
+  /** Are datagrams tagged, by that key or by a key of each member? */
+  readonly #tagged: boolean;
   readonly #log: RateLimitedLog;
   readonly #listenText: string;
   readonly #freshness = new DatagramFreshness();
@@ -40,10 +45,9 @@ export class UdpElectionNetwork implements ElectionNetwork {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
-    this.#key =
-      options.clusterKey === undefined
-        ? undefined
-        : derive(clusterKeyOf(options.clusterKey), 'zabtree election datagrams');
+    this.#key = options.clusterKey === undefined ? undefined : datagramKeyOf(clusterKeyOf(options.clusterKey));
+    assert(this.#key === undefined || options.datagramKeys === undefined, 'Two kinds of keys for election datagrams');
+    this.#tagged = this.#key !== undefined || options.datagramKeys !== undefined;
     this.#log = new RateLimitedLog(options.log, warnIntervalMs);
     const self = options.members.find((member) => member.id === options.self);
     assert(self !== undefined, `Cannot make an election network: server ${options.self} is not among its members`);
@@ -85,11 +89,13 @@ export class UdpElectionNetwork implements ElectionNetwork {
       this.counters.sendFailed++;
       return;
     }
-    const { group, self, incarnation, boot, membershipHash, limits } = this.#options;
+    const { group, self, incarnation, boot, membershipHash, limits, datagramKeys } = this.#options;
     const sequence = ++this.#sequence;
     const body = encodeElectionDatagram({ group, sender: self, incarnation, boot, sequence, membershipHash, message });
-    const parts: Bytes[] = [Uint8Array.of(this.#key === undefined ? plainMark : taggedMark), body];
-    if (this.#key !== undefined) parts.push(mac(this.#key, parts).subarray(0, tagBytes));
+    const parts: Bytes[] = [Uint8Array.of(this.#tagged ? taggedMark : plainMark), body];
+    const tag = this.#key === undefined ? datagramKeys?.tag(parts) : datagramTag(this.#key, parts);
+    if (tag !== undefined) parts.push(tag);
+    datagramKeys?.expect(to);
     const datagram = Buffer.concat(parts);
     assert(datagram.length <= limits.datagramBytesMax, `An election datagram has ${datagram.length} bytes`);
     this.counters.sent++;
@@ -110,6 +116,7 @@ export class UdpElectionNetwork implements ElectionNetwork {
   #receive(datagram: Buffer, remote: RemoteInfo): void {
     const decoded = this.#decode(datagram);
     if (decoded === undefined || this.#receiver === undefined || !this.#belongs(decoded, remote)) return;
+    if (!this.#isOfSender(decoded, datagram)) return;
     const { sender, incarnation, boot, sequence } = decoded;
     if (!this.#freshness.accept(sender, incarnation, boot, sequence)) {
       this.counters.stale++;
@@ -119,25 +126,25 @@ export class UdpElectionNetwork implements ElectionNetwork {
     this.#receiver(sender, decoded.message);
   }
 
-  /** Authenticates, then decodes. */
+  /** Authenticates by the cluster key, then decodes. */
   #decode(datagram: Buffer): ElectionDatagram | undefined {
     const { limits } = this.#options;
-    const keyed = this.#key !== undefined;
-    const overhead = keyed ? 1 + tagBytes : 1;
+    const tagged = this.#tagged;
+    const overhead = tagged ? 1 + tagBytes : 1;
     if (datagram.length <= overhead || datagram.length > limits.datagramBytesMax) {
       this.counters.malformed++;
       return undefined;
     }
-    if (datagram[0] !== (keyed ? taggedMark : plainMark)) {
-      const other = datagram[0] === (keyed ? plainMark : taggedMark);
+    if (datagram[0] !== (tagged ? taggedMark : plainMark)) {
+      const other = datagram[0] === (tagged ? plainMark : taggedMark);
       if (other) this.counters.unauthenticated++;
       else this.counters.malformed++;
-      if (other) this.#log.warn('key', 'An election datagram was dropped: a cluster key is set on one side only');
+      if (other) this.#log.warn('key', `An election datagram was dropped: ${oneSided}`);
       return undefined;
     }
-    const end = keyed ? datagram.length - tagBytes : datagram.length;
+    const end = tagged ? datagram.length - tagBytes : datagram.length;
     if (this.#key !== undefined) {
-      const expected = mac(this.#key, [datagram.subarray(0, end)]).subarray(0, tagBytes);
+      const expected = datagramTag(this.#key, [datagram.subarray(0, end)]);
       if (!equalTags(expected, datagram.subarray(end))) {
         this.counters.unauthenticated++;
         this.#log.warn('key', 'An election datagram was dropped: it is not authentic, the cluster keys may differ');
@@ -149,7 +156,17 @@ export class UdpElectionNetwork implements ElectionNetwork {
     return decoded;
   }
 
-  /** Is it of this group and membership, and from whom it says? With a cluster key the tag vouches for the sender. */
+  /** Where each member has a key of its own: by that of whom it says it is from? */
+  #isOfSender({ sender }: ElectionDatagram, datagram: Buffer): boolean {
+    const { datagramKeys } = this.#options;
+    const end = datagram.length - tagBytes;
+    if (datagramKeys?.accepts(sender, [datagram.subarray(0, end)], datagram.subarray(end)) !== false) return true;
+    // No warning: a member that has started anew is heard as soon as its key is known, and asking for that tells the rest.
+    this.counters.unauthenticated++;
+    return false;
+  }
+
+  /** Is it of this group and membership, and from whom it says? A tag vouches for the sender in another way. */
   #belongs(datagram: ElectionDatagram, remote: RemoteInfo): boolean {
     const { group, self, members, membershipHash } = this.#options;
     const { sender } = datagram;
@@ -159,7 +176,7 @@ export class UdpElectionNetwork implements ElectionNetwork {
     else if (datagram.membershipHash !== membershipHash) reason = 'its sender has a different list of members';
     else if (sender === self || !members.some((member) => member.id === sender))
       reason = `server ${sender} is no other member`;
-    else if (this.#key === undefined && this.#addresses?.isFrom(sender, remote.address, remote.port) !== true) {
+    else if (!this.#tagged && this.#addresses?.isFrom(sender, remote.address, remote.port) !== true) {
       reason = `this is not the ElectionAddr of server ${sender}; set a cluster key if its address is translated`;
     }
     if (reason === undefined) return true;

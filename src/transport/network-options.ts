@@ -1,6 +1,7 @@
 // What both networks of a node are told when they are made. They hold no configuration of their own and read no file.
 
 import type { GroupId, ServerId } from '../shared/ids.js';
+import type { DatagramKeys } from './datagram-keys.js';
 
 /** A configured member; addresses are `host:port`. They are first used by `start`, not by the constructor. */
 export interface NetworkMember {
@@ -22,7 +23,19 @@ export interface TransportLimits {
 
 /** Where warnings go; a node's log has this shape. */
 export interface TransportLog {
+  info(text: string, details?: Readonly<Record<string, unknown>>): void;
   warn(text: string, details?: Readonly<Record<string, unknown>>): void;
+}
+
+/** TLS between members, each of which shows a certificate: paths of PEM files, and who is spoken to. */
+export interface PeerTlsOptions {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The certificates of other members are vouched for by these authorities. */
+  readonly trustedCaFile: string;
+  /** Where given, only those with this common name, or for this host, are spoken to. */
+  readonly allowedCommonName: string | undefined;
+  readonly allowedHostname: string | undefined;
 }
 
 export interface NetworkOptions {
@@ -35,6 +48,10 @@ export interface NetworkOptions {
   readonly ensembleName: string;
   /** Shared secret; when set, nothing unauthenticated is believed on either port. */
   readonly clusterKey?: Uint8Array | undefined;
+  /** Undefined: members connect without TLS. */
+  readonly peerTls?: PeerTlsOptions | undefined;
+  /** With TLS and without a cluster key: one for both networks of a node. */
+  readonly datagramKeys?: DatagramKeys | undefined;
   /** Bind addresses, `host:port`, where they differ from self's advertised ones. */
   readonly listenElection?: string | undefined;
   readonly listenMessage?: string | undefined;

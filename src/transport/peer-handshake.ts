@@ -1,6 +1,7 @@
 // One side of the handshake on a peer connection: Hello, Hello, Proof, Proof, and a Refusal with its reason at any point.
 // Frames in, frames and one outcome out; no sockets and no clock. With a cluster key each side proves that it knows the
-// key by a MAC over both Hellos, which hold fresh random numbers, and both derive keys for the frames that follow.
+// key by a MAC over both Hellos, which hold fresh random numbers, and both derive keys for the frames that follow. Inside
+// TLS a Proof also tells the key of its sender's datagrams: only to whom the Hellos, and the certificates, make a member.
 
 import { type KeyObject, randomBytes } from 'node:crypto';
 import type { Bytes } from '../shared/bytes.js';
@@ -12,10 +13,12 @@ import {
   type HandshakeMessage,
   type Hello,
   nonceBytes,
+  type Proof,
 } from '../wire/handshake-codec.js';
 import { WireError } from '../wire/protobuf/wire-error.js';
 import { protocolVersion } from '../wire/protocol-version.js';
 import { derive, equalTags, FrameSealer, mac } from './cluster-key.js';
+import { parseListenAddress } from './listen-address.js';
 import type { NetworkOptions } from './network-options.js';
 
 export type HandshakeStep =
@@ -33,6 +36,19 @@ export interface HandshakeResult {
   /** Both undefined without a cluster key. */
   readonly outgoing: FrameSealer | undefined;
   readonly incoming: FrameSealer | undefined;
+  /** Of the process at the other end. */
+  readonly incarnation: string;
+  readonly boot: number;
+  /** What its datagrams are tagged with, where it says so inside TLS. */
+  readonly datagramKey: Bytes | undefined;
+}
+
+/** Of a handshake inside TLS. */
+export interface SecureHandshake {
+  /** Is the certificate of the other side one for this host? */
+  readonly certifies: (host: string) => boolean;
+  /** What this side's datagrams are tagged with: told to members, a secret. */
+  readonly datagramKey: Bytes | undefined;
 }
 
 /** What a handshake needs of the node. */
@@ -47,18 +63,25 @@ export class PeerHandshake {
   readonly #options: HandshakeOptions;
   readonly #key: KeyObject | undefined;
   readonly #side: Side;
+  readonly #secure: SecureHandshake | undefined;
   /** The connector knows whom it wants; an acceptor learns both from the Hello. */
   readonly #target: ServerId | undefined;
   #channel: HandshakeChannel;
   #ownHello: Bytes | undefined;
   #peerHello: { readonly hello: Hello; readonly frame: Bytes } | undefined;
 
-  private constructor(options: HandshakeOptions, key: KeyObject | undefined, side: Side, target?: ServerId) {
+  private constructor(
+    options: HandshakeOptions,
+    key: KeyObject | undefined,
+    secure: SecureHandshake | undefined,
+    wanted?: { readonly target: ServerId; readonly channel: HandshakeChannel },
+  ) {
     this.#options = options;
     this.#key = key;
-    this.#side = side;
-    this.#target = target;
-    this.#channel = 'quorum';
+    this.#secure = secure;
+    this.#side = wanted === undefined ? 'acceptor' : 'connector';
+    this.#target = wanted?.target;
+    this.#channel = wanted?.channel ?? 'quorum';
   }
 
   /** The side that asked for the connection; `first` is to be sent at once. */
@@ -67,14 +90,14 @@ export class PeerHandshake {
     key: KeyObject | undefined,
     target: ServerId,
     channel: HandshakeChannel,
+    secure?: SecureHandshake,
   ): { handshake: PeerHandshake; first: Bytes } {
-    const handshake = new PeerHandshake(options, key, 'connector', target);
-    handshake.#channel = channel;
+    const handshake = new PeerHandshake(options, key, secure, { target, channel });
     return { handshake, first: handshake.#hello(target) };
   }
 
-  static accept(options: HandshakeOptions, key: KeyObject | undefined): PeerHandshake {
-    return new PeerHandshake(options, key, 'acceptor');
+  static accept(options: HandshakeOptions, key: KeyObject | undefined, secure?: SecureHandshake): PeerHandshake {
+    return new PeerHandshake(options, key, secure);
   }
 
   /** Takes the next frame of the other side. */
@@ -92,7 +115,7 @@ export class PeerHandshake {
       case 'hello':
         return this.#receiveHello(message, frame);
       case 'proof':
-        return this.#receiveProof(message.mac);
+        return this.#receiveProof(message);
     }
   }
 
@@ -106,12 +129,12 @@ export class PeerHandshake {
     return { type: 'continue', send: this.#hello(hello.serverId) };
   }
 
-  #receiveProof(proof: Bytes): HandshakeStep {
+  #receiveProof(proof: Proof): HandshakeStep {
     const peerHello = this.#peerHello?.hello;
     if (peerHello === undefined) return this.#refuse('a Proof before a Hello');
     const peerSide = this.#side === 'connector' ? 'acceptor' : 'connector';
     const expected = this.#proofMac(peerSide);
-    if (expected !== undefined && !equalTags(expected, proof)) return this.#refuse('the cluster keys differ');
+    if (expected !== undefined && !equalTags(expected, proof.mac)) return this.#refuse('the cluster keys differ');
     const send = this.#side === 'acceptor' ? this.#proof('acceptor') : undefined;
     const result: HandshakeResult = {
       peer: peerHello.serverId,
@@ -119,6 +142,10 @@ export class PeerHandshake {
       requestAddr: peerHello.requestAddr,
       outgoing: this.#sealer(this.#side),
       incoming: this.#sealer(peerSide),
+      incarnation: peerHello.incarnation,
+      boot: peerHello.boot,
+      // In the clear it is nobody's.
+      datagramKey: this.#secure === undefined ? undefined : proof.datagramKey,
     };
     return { type: 'open', send, result };
   }
@@ -140,9 +167,8 @@ export class PeerHandshake {
     }
     if (hello.membershipHash !== own.membershipHash) return this.#membersDiffer(hello);
     if (hello.serverId === own.self) return `server id ${own.self} is used by both sides`;
-    if (!own.members.some((member) => member.id === hello.serverId)) {
-      return `server id ${hello.serverId} is not a member`;
-    }
+    const member = own.members.find(({ id }) => id === hello.serverId);
+    if (member === undefined) return `server id ${hello.serverId} is not a member`;
     if (hello.targetId !== own.self) {
       return `server ${hello.targetId} was wanted at this address, it is that of server ${own.self}`;
     }
@@ -150,7 +176,11 @@ export class PeerHandshake {
       return `server ${this.#target} was wanted at this address, it is that of server ${hello.serverId}`;
     }
     if (this.#side === 'connector' && hello.channel !== this.#channel) return 'the channels differ';
-    return undefined;
+    // The connector has looked before it said a word. Whom it called knows only now who it says it is.
+    if (this.#secure === undefined) return undefined;
+    const { host } = parseListenAddress(member.messageAddr, 'MessageAddr');
+    if (this.#secure.certifies(host)) return undefined;
+    return `the certificate of server ${member.id} is not for ${host}, where it is a member`;
   }
 
   #membersDiffer(hello: Hello): string {
@@ -191,7 +221,8 @@ export class PeerHandshake {
   }
 
   #proof(side: Side): Bytes {
-    return encodeHandshake({ type: 'proof', mac: this.#proofMac(side) ?? new Uint8Array(0) });
+    const datagramKey = this.#secure?.datagramKey;
+    return encodeHandshake({ type: 'proof', mac: this.#proofMac(side) ?? new Uint8Array(0), datagramKey });
   }
 
   /** Both Hellos as they were sent, the connector's first. */

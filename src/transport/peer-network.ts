@@ -1,5 +1,5 @@
-// TCP connections between members: listens on this node's MessageAddr, connects to the others', lets only handshaken
-// members through. One link per (peer, channel, direction): the newest wins. Never retries on its own: every `connect` is
+// Connections between members: listens on this node's MessageAddr, connects to the others', lets only handshaken members
+// through. One link per (peer, channel, direction): the newest wins. Never retries on its own: every `connect` is
 // answered once, and what follows is the caller's.
 
 import type { KeyObject } from 'node:crypto';
@@ -8,13 +8,15 @@ import type { Channel, PeerNetwork, PeerNetworkHandler } from '../ensemble/ports
 import { assert } from '../shared/assert.js';
 import type { Bytes } from '../shared/bytes.js';
 import type { ServerId } from '../shared/ids.js';
+import type { HandshakeChannel } from '../wire/handshake-codec.js';
 import { clusterKeyOf } from './cluster-key.js';
 import { CrowdByAddress } from './crowd-by-address.js';
 import { listenFailure, parseListenAddress, reasonOf } from './listen-address.js';
 import type { NetworkMember, NetworkOptions } from './network-options.js';
-import { type HandshakeResult, PeerHandshake } from './peer-handshake.js';
+import { type HandshakeResult, PeerHandshake, type SecureHandshake } from './peer-handshake.js';
 import { PeerLink } from './peer-link.js';
-import { PeerOpening } from './peer-opening.js';
+import { PeerOpening, type PeerOpeningOptions } from './peer-opening.js';
+import { type PeerSocket, type PeerSockets, PlainPeerSockets, TlsPeerSockets } from './peer-sockets.js';
 import { RateLimitedLog, warnIntervalMs } from './rate-limited-log.js';
 import { newPeerCounters, type PeerCounters } from './transport-counters.js';
 
@@ -35,6 +37,7 @@ export class TcpPeerNetwork implements PeerNetwork {
   readonly #log: RateLimitedLog;
   readonly #listenText: string;
   readonly #server: Server;
+  readonly #sockets: PeerSockets;
   #handler: PeerNetworkHandler | undefined;
   #stopped = false;
   #lastLink = 0;
@@ -51,6 +54,8 @@ export class TcpPeerNetwork implements PeerNetwork {
     this.#options = options;
     this.#key = options.clusterKey === undefined ? undefined : clusterKeyOf(options.clusterKey);
     this.#log = new RateLimitedLog(options.log, warnIntervalMs);
+    this.#sockets =
+      options.peerTls === undefined ? new PlainPeerSockets() : new TlsPeerSockets(options.peerTls, options.log);
     const self = this.#member(options.self);
     assert(self !== undefined, `Cannot make a peer network: server ${options.self} is not among its members`);
     this.#listenText = options.listenMessage ?? self.messageAddr;
@@ -59,11 +64,12 @@ export class TcpPeerNetwork implements PeerNetwork {
     );
   }
 
-  /** Resolves once connections can arrive; rejects with a StoreError that says why they cannot. */
-  listen(): Promise<void> {
+  /** Resolves once connections can arrive; rejects with an error that says why they cannot. */
+  async listen(): Promise<void> {
+    this.#sockets.open();
     const { host, port } = parseListenAddress(this.#listenText, 'MessageAddr');
     const server = this.#server;
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const failed = (error: Error): void => reject(listenFailure(this.#listenText, 'MessageAddr', error));
       server.once('error', failed);
       server.listen({ host, port }, () => {
@@ -83,21 +89,13 @@ export class TcpPeerNetwork implements PeerNetwork {
   }
 
   start(handler: PeerNetworkHandler): void {
+    this.#sockets.open();
     this.#handler = handler;
+    this.#options.datagramKeys?.start((member) => this.#askForKey(member));
   }
 
   connect(peer: ServerId, channel: Channel): void {
-    const member = this.#member(peer);
-    if (member === undefined || peer === this.#options.self) {
-      process.nextTick(() => this.#connectFailed(peer, channel, `server ${peer} is not another member`));
-      return;
-    }
-    const { host, port } = parseListenAddress(member.messageAddr, 'MessageAddr');
-    const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs });
-    const { handshake, first } = PeerHandshake.connect(this.#options, this.#key, peer, channel);
-    this.#open(socket, { handshake, first, outgoing: true }, (reason) =>
-      this.#connectFailed(peer, channel, `Cannot connect to ${member.messageAddr}: ${reason}`),
-    );
+    this.#dial(peer, channel, (reason) => this.#handler?.failed(peer, channel, reason));
   }
 
   send(link: number, chunks: readonly Bytes[]): void {
@@ -124,6 +122,7 @@ export class TcpPeerNetwork implements PeerNetwork {
   stop(): void {
     this.#stopped = true;
     this.#server.close();
+    this.#sockets.close();
     for (const opening of this.#openings) opening.destroy();
     this.#openings.clear();
     this.#acceptedOpenings.clear();
@@ -137,8 +136,34 @@ export class TcpPeerNetwork implements PeerNetwork {
     return this.#options.members.find((member) => member.id === id);
   }
 
-  #connectFailed(peer: ServerId, channel: Channel, reason: string): void {
-    if (!this.#stopped) this.#handler?.failed(peer, channel, reason);
+  /** `failed` is not called once this network has stopped, and never before this returns. */
+  #dial(peer: ServerId, channel: HandshakeChannel, failed: (reason: string) => void): void {
+    if (this.#stopped) return;
+    const tell = (reason: string): void => {
+      if (!this.#stopped) failed(reason);
+    };
+    const member = this.#member(peer);
+    if (member === undefined || peer === this.#options.self) {
+      process.nextTick(() => tell(`server ${peer} is not another member`));
+      return;
+    }
+    const { host, port } = parseListenAddress(member.messageAddr, 'MessageAddr');
+    const tcp = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs });
+    const begin = (made: PeerSocket): ReturnType<PeerOpeningOptions['begin']> =>
+      PeerHandshake.connect(this.#options, this.#key, peer, channel, this.#secureHandshake(made));
+    this.#open({ tcp, host, begin }, (reason) => tell(`Cannot connect to ${member.messageAddr}: ${reason}`));
+  }
+
+  /** By a connection of its own, which ends with its handshake. */
+  #askForKey(peer: ServerId): void {
+    this.#dial(peer, 'keys', (reason) => {
+      this.#log.warn(`key ${peer}`, `Cannot ask server ${peer} for the key of its election datagrams: ${reason}`);
+      this.#options.datagramKeys?.answered(peer);
+    });
+  }
+
+  #secureHandshake({ certifies }: PeerSocket): SecureHandshake | undefined {
+    return certifies === undefined ? undefined : { certifies, datagramKey: this.#options.datagramKeys?.own };
   }
 
   #accept(socket: Socket): void {
@@ -156,28 +181,28 @@ export class TcpPeerNetwork implements PeerNetwork {
         crowding.fail('too many unfinished handshakes');
       }
     }
-    const handshake = PeerHandshake.accept(this.#options, this.#key);
-    const opening = this.#open(socket, { handshake, first: undefined, outgoing: false }, (reason) =>
+    const begin = (made: PeerSocket): ReturnType<PeerOpeningOptions['begin']> => {
+      const handshake = PeerHandshake.accept(this.#options, this.#key, this.#secureHandshake(made));
+      return { handshake, first: undefined };
+    };
+    const opening = this.#open({ tcp: socket, host: undefined, begin }, (reason) =>
       this.#log.warn('refused', `Refused a peer connection from ${remote}: ${reason}`),
     );
     this.#acceptedOpenings.add(remote, opening);
   }
 
-  #open(
-    socket: Socket,
-    way: { readonly handshake: PeerHandshake; readonly first: Bytes | undefined; readonly outgoing: boolean },
-    failed: (reason: string) => void,
-  ): PeerOpening {
+  /** `host`: the one that is called; undefined where this side was. `failed` is never called before this returns. */
+  #open(way: Pick<PeerOpeningOptions, 'tcp' | 'host' | 'begin'>, failed: (reason: string) => void): PeerOpening {
+    const outgoing = way.host !== undefined;
     const opening = new PeerOpening({
-      socket,
-      handshake: way.handshake,
-      first: way.first,
+      ...way,
+      sockets: this.#sockets,
       limits: this.#options.limits,
       counters: this.counters,
       handler: {
-        opened: (result, opened, rest) => {
+        opened: (result, socket, rest) => {
           this.#forgetOpening(opening);
-          this.#finish(opened, way.outgoing, result, rest);
+          this.#finish(socket, outgoing, result, rest);
         },
         failed: (reason, leaving) => {
           this.#forgetOpening(opening);
@@ -208,8 +233,16 @@ export class TcpPeerNetwork implements PeerNetwork {
   }
 
   #finish(socket: Socket, outgoing: boolean, result: HandshakeResult, rest: Bytes): void {
+    const { peer, channel } = result;
+    this.#learnKey(result);
+    if (channel === 'keys') {
+      if (outgoing && this.#options.datagramKeys?.answered(peer) === true)
+        this.#log.warn(`key ${peer}`, `Election datagrams in the name of server ${peer} were dropped: not by its key`);
+      this.#leave(socket);
+      return;
+    }
     const id = ++this.#lastLink;
-    const key = `${result.peer}/${result.channel}/${outgoing ? 'out' : 'in'}`;
+    const key = `${peer}/${channel}/${outgoing ? 'out' : 'in'}`;
     const link = new PeerLink({
       socket,
       limits: this.#options.limits,
@@ -230,14 +263,18 @@ export class TcpPeerNetwork implements PeerNetwork {
     this.#links.set(id, open);
     this.#linksByKey.set(key, open);
     this.counters.linksOpened++;
-    if (result.requestAddr !== '') this.#requestAddresses.set(result.peer, result.requestAddr);
+    if (result.requestAddr !== '') this.#requestAddresses.set(peer, result.requestAddr);
     if (older !== undefined) {
       this.#forget(older);
       older.link.destroy();
       this.#handler?.closed(older.id, 'a newer connection of the same peer took its place');
     }
-    this.#handler?.opened(id, result.peer, result.channel, outgoing);
+    this.#handler?.opened(id, peer, channel, outgoing);
     link.begin(rest);
+  }
+
+  #learnKey({ peer, incarnation, boot, datagramKey: secret }: HandshakeResult): void {
+    if (secret !== undefined) this.#options.datagramKeys?.learn(peer, { incarnation, boot, secret });
   }
 
   #forget(open: OpenLink): void {

@@ -4,6 +4,9 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
+/** The type of a record of TLS that begins a connection. */
+export const tlsFirstByte = 0x16;
+
 /** How often files are looked at. */
 const fileCheckMs = 2_000;
 

@@ -66,8 +66,13 @@ const hello = {
 const handshakes: Readonly<Record<string, unknown>> = {
   '0a6e08f4c485d307100120ffffffffffffff0f288180808080808008320461623132380342037a6f6f4a10303132333435363738396162636465665203613a315203623a3258016203613a33680172200505050505050505050505050505050505050505050505050505050505050505':
     hello,
-  '12050a03010203': { type: 'proof', mac: Uint8Array.of(1, 2, 3) },
-  '1200': { type: 'proof', mac: new Uint8Array(0) },
+  '12050a03010203': { type: 'proof', mac: Uint8Array.of(1, 2, 3), datagramKey: undefined },
+  '1200': { type: 'proof', mac: new Uint8Array(0), datagramKey: undefined },
+  '122212200606060606060606060606060606060606060606060606060606060606060606': {
+    type: 'proof',
+    mac: new Uint8Array(0),
+    datagramKey: new Uint8Array(32).fill(6),
+  },
   '1a040a026e6f': { type: 'refusal', reason: 'no' },
 };
 

@@ -20,12 +20,16 @@ const message = fc.oneof(
     ensembleName: text,
     membershipHash: text,
     members: fc.array(text, { maxLength: 32 }),
-    channel: fc.constantFrom('quorum', 'bulk'),
+    channel: fc.constantFrom('quorum', 'bulk', 'keys'),
     requestAddr: text,
     keyed: fc.boolean(),
     nonce: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
-  fc.record({ type: fc.constant('proof'), mac: fc.uint8Array({ maxLength: 40 }) }),
+  fc.record({
+    type: fc.constant('proof'),
+    mac: fc.uint8Array({ maxLength: 40 }),
+    datagramKey: fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }), { nil: undefined }),
+  }),
   fc.record({ type: fc.constant('refusal'), reason: text }),
 ) as fc.Arbitrary<unknown> as fc.Arbitrary<HandshakeMessage>;
 
@@ -47,7 +51,7 @@ describe('handshake codec', () => {
     expect(decodeHandshake(frame)).toEqual({ type: 'refusal', reason: 'no??[31mway' });
   });
 
-  it('decodeHandshake() refuses strangers, long texts, long lists and wrong nonces', () => {
+  it('decodeHandshake() refuses strangers, long texts, long lists, wrong nonces and keys', () => {
     const hello = { magic: 0x7a616274, serverId: 1, targetId: 2, nonce: new Uint8Array(32) };
     const encode = (more: zabtree.peer.Hello.$Properties): Uint8Array =>
       Generated.encode({ hello: { ...hello, ...more } }).finish();
@@ -62,6 +66,8 @@ describe('handshake codec', () => {
     expect(() => decodeHandshake(encode({ members: Array.from({ length: 33 }, () => 'm') }))).toThrow(
       /too many members/,
     );
+    const proof = Generated.encode({ proof: { datagramKey: new Uint8Array(31) } }).finish();
+    expect(() => decodeHandshake(proof)).toThrow(/datagram key/);
   });
 
   it('decodeHandshake() of changed or random bytes throws WireError or gives a message, never anything else', () => {

@@ -9,7 +9,8 @@ import { safeInteger } from './id-fields.js';
 import { ProtoReader } from './protobuf/proto-reader.js';
 import { WireError } from './protobuf/wire-error.js';
 
-export type HandshakeChannel = 'quorum' | 'bulk';
+/** keys: only for what the Proofs tell. */
+export type HandshakeChannel = 'quorum' | 'bulk' | 'keys';
 
 export interface Hello {
   readonly type: 'hello';
@@ -33,17 +34,23 @@ export interface Hello {
   readonly nonce: Bytes;
 }
 
-export type HandshakeMessage =
-  | Hello
-  /** mac: empty without a cluster key. */
-  | { readonly type: 'proof'; readonly mac: Bytes }
-  | { readonly type: 'refusal'; readonly reason: string };
+export interface Proof {
+  readonly type: 'proof';
+  /** Empty without a cluster key. */
+  readonly mac: Bytes;
+  /** `datagramKeyBytes` of the sender's, a secret; undefined: it tells none. */
+  readonly datagramKey: Bytes | undefined;
+}
+
+export type HandshakeMessage = Hello | Proof | { readonly type: 'refusal'; readonly reason: string };
 
 const what = 'a handshake';
 export const nonceBytes = 32;
+export const datagramKeyBytes = 32;
 /** "zabt": what connects to the peer port by mistake is told apart by this. */
 const magic = 0x7a616274;
-const channels: readonly HandshakeChannel[] = ['quorum', 'bulk'];
+/** By number in zabtree.peer.Channel. Never reorder. */
+const channels: readonly HandshakeChannel[] = ['quorum', 'bulk', 'keys'];
 const textLengthMax = 300;
 const reasonLengthMax = 1_000;
 /** Members beyond these are left out of a Hello: the hash still tells that lists differ. */
@@ -60,7 +67,7 @@ function frameOf(message: HandshakeMessage): zabtree.peer.HandshakeFrame.$Proper
       return { hello: { ...message, magic, members, channel: channels.indexOf(message.channel) } };
     }
     case 'proof':
-      return { proof: message };
+      return { proof: { mac: message.mac, datagramKey: message.datagramKey ?? null } };
     case 'refusal':
       return { refusal: { reason: message.reason.slice(0, reasonLengthMax) } };
   }
@@ -75,11 +82,17 @@ export function decodeHandshake(frame: Bytes): HandshakeMessage {
   if (reader.nextField() !== 0) throw new WireError(`Cannot decode ${what}: more than one message in a frame`);
   if (field === 1) return readHello(body);
   if (field === 2) {
-    const { mac } = decodeGenerated(zabtree.peer.Proof, what, body);
-    return { type: 'proof', mac: bytesOf(mac) };
+    return readProof(body);
   }
   const { reason } = decodeGenerated(zabtree.peer.Refusal, what, body);
   return { type: 'refusal', reason: printable(reason).slice(0, reasonLengthMax) };
+}
+
+function readProof(body: Bytes): Proof {
+  const { mac, datagramKey } = decodeGenerated(zabtree.peer.Proof, what, body);
+  if (datagramKey.length !== 0 && datagramKey.length !== datagramKeyBytes)
+    throw new WireError(`Cannot decode ${what}: its datagram key has the wrong length`);
+  return { type: 'proof', mac: bytesOf(mac), datagramKey: datagramKey.length === 0 ? undefined : bytesOf(datagramKey) };
 }
 
 function readHello(body: Bytes): Hello {

@@ -17,7 +17,7 @@ const expected: Readonly<Record<string, string>> = {
   'election.proto': '7bb1e0576077a94c',
   'log.proto': 'ca91595accfa3dbd',
   'native.proto': '1758a1472ae0de3d',
-  'peer.proto': '64cc4c831f31f884',
+  'peer.proto': '391d9a89a3b2ed07',
 };
 
 /** Hash of the messages, fields, numbers and types of one package, in a form that no comment or layout changes. */

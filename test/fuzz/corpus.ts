@@ -13,7 +13,7 @@ import { encodeBulkMessage } from '../../src/wire/bulk-codec.js';
 import type { BulkMessage } from '../../src/wire/bulk-messages.js';
 import { writeCommandEnvelope, writeCommandResult } from '../../src/wire/command-codec.js';
 import { type ElectionDatagram, encodeElectionDatagram } from '../../src/wire/election-codec.js';
-import { encodeHandshake, type Hello, nonceBytes } from '../../src/wire/handshake-codec.js';
+import { datagramKeyBytes, encodeHandshake, type Hello, nonceBytes } from '../../src/wire/handshake-codec.js';
 import { writeFrameBody } from '../../src/wire/native-frame-encoder.js';
 import type { KeyRecord, NativeFrame, NativePayload, NativeRequestBody } from '../../src/wire/native-messages.js';
 import { writeRequest } from '../../src/wire/native-request-codec.js';
@@ -189,8 +189,9 @@ export const hello: Hello = {
 export const handshakes = [
   encodeHandshake(hello),
   encodeHandshake({ ...hello, channel: 'bulk', keyed: true, members: [] }),
-  encodeHandshake({ type: 'proof', mac: nothing }),
-  encodeHandshake({ type: 'proof', mac: new Uint8Array(32).fill(9) }),
+  encodeHandshake({ ...hello, channel: 'keys' }),
+  encodeHandshake({ type: 'proof', mac: nothing, datagramKey: new Uint8Array(datagramKeyBytes).fill(6) }),
+  encodeHandshake({ type: 'proof', mac: new Uint8Array(32).fill(9), datagramKey: undefined }),
   encodeHandshake({ type: 'refusal', reason: 'the cluster keys differ' }),
 ].map(plain);
 

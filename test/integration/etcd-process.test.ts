@@ -9,10 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/cli/local-ensemble/free-ports.js';
 import { until } from '../../src/cli/local-ensemble/until.js';
+import type { ClientTransport } from '../../src/client/client-transport.js';
 import { tcpTransport } from '../../src/client/tcp-transport.js';
+import { tlsTransport } from '../../src/client/tls-transport.js';
 import { ZabtreeClient } from '../../src/client/zabtree-client.js';
 import { etcdctl, hasEtcdctl } from '../harness/real-etcd.js';
 import { patienceMs } from '../harness/test-ensemble.js';
+import { testCertificate } from '../support/test-certificates.js';
 
 if (!hasEtcdctl) process.stderr.write('skipped: etcdctl not installed\n');
 
@@ -92,11 +95,22 @@ function wordsOf({ name, client, peer }: Member, all: readonly Member[]): string
   ];
 }
 
+/** As the manifest of a control plane has them: certificates for everything, and clients that show theirs. */
+function secureWordsOf(member: Member, all: readonly Member[]): string[] {
+  return [
+    ...wordsOf(member, all).map((word) => word.replaceAll('http:', 'https:')),
+    ...['--cert-file=server.crt', '--key-file=server.key', '--client-cert-auth=true', '--trusted-ca-file=ca.crt'],
+    ...['--peer-cert-file=server.crt', '--peer-key-file=server.key', '--peer-client-cert-auth=true'],
+    '--peer-trusted-ca-file=ca.crt',
+  ];
+}
+
 async function withClient<Result>(
   members: readonly Member[],
   body: (client: ZabtreeClient) => Promise<Result>,
+  transport: ClientTransport = tcpTransport,
 ): Promise<Result> {
-  const client = new ZabtreeClient({ peers: members.map(({ client }) => client), transport: tcpTransport });
+  const client = new ZabtreeClient({ peers: members.map(({ client }) => client), transport });
   try {
     return await body(client);
   } finally {
@@ -150,6 +164,47 @@ describe('bin/etcd', () => {
     });
     const again = start(wordsOf(members[0] as Member, members));
     await again.ready();
+  });
+
+  it('runs three members that speak TLS with each other, also when the leader was killed and comes back', async () => {
+    const authority = testCertificate('the authority');
+    const own = testCertificate('member', authority);
+    for (const [name, text] of [
+      ['ca.crt', authority.cert],
+      ['server.crt', own.cert],
+      ['server.key', own.key],
+    ] as const)
+      writeFileSync(join(directory, name), text);
+    const transport = tlsTransport({ ca: authority.cert, cert: own.cert, key: own.key });
+    const members = await membersNamed('a', 'b', 'c');
+    const started = members.map((member) => start(secureWordsOf(member, members)));
+    await Promise.all(started.map((each) => each.ready()));
+    const roles = members.map((member) => withClient([member], (client) => client.status(), transport));
+    const leader = (await Promise.all(roles)).findIndex(({ role }) => role === 'leader');
+    await withClient(
+      members,
+      async (client) => {
+        await client.set('k', '1');
+        started[leader]?.signal('SIGKILL');
+        await client.set('k', '2', { timeoutMs: patienceMs });
+        const again = start(secureWordsOf(members[leader] as Member, members));
+        await again.ready();
+        const digests = await until('all three agree', { timeoutMs: patienceMs }, async () => {
+          const all = await client.digestAll();
+          return all.length === 3 ? new Set(all.map(({ digest }) => digest)) : undefined;
+        });
+        expect(digests.size).toBe(1);
+        expect((await client.get('k')).record?.version).toBe(2);
+      },
+      transport,
+    );
+    const files = ['--cacert', 'ca.crt', '--cert', 'server.crt', '--key', 'server.key'].map((word) =>
+      word.startsWith('--') ? word : join(directory, word),
+    );
+    if (!hasEtcdctl) return;
+    const listed = etcdctl(['--endpoints', `https://${members[0]?.client}`, ...files, 'member', 'list']).stdout;
+    for (const { name, client, peer } of members)
+      expect(listed).toMatch(new RegExp(`, started, ${name}, https://${peer}, https://${client}`));
   });
 
   it.skipIf(!hasEtcdctl)('answers etcdctl: members, status, snapshots', async () => {

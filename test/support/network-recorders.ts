@@ -39,7 +39,7 @@ export function networkOptions(
     boot: 1,
     requestAddr: `client-port-of-${self}:5003`,
     limits,
-    log: { warn: (text) => warnings.push(text) },
+    log: { info: () => undefined, warn: (text) => warnings.push(text) },
     ...different,
     warnings,
   };

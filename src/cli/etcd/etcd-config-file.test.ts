@@ -82,6 +82,13 @@ describe("etcd's configuration file", () => {
     });
   });
 
+  it('has a section for TLS between members', () => {
+    const urls = ['listen-peer-urls', 'initial-advertise-peer-urls'].map((name) => `${name}: https://10.0.0.1:2380\n`);
+    const section =
+      'peer-transport-security:\n  cert-file: c\n  key-file: k\n  trusted-ca-file: a\n  client-cert-auth: true\n';
+    expect(configOf([...urls, section].join('')).peerTls).toEqual({ certFile: 'c', keyFile: 'k', trustedCaFile: 'a' });
+  });
+
   it('may say nothing, or leave things open', () => {
     expect(configOf('')).toEqual(configOf('# nothing\n---\n'));
     expect(configOf('').requestAddr).toBe('localhost:2379');
@@ -119,7 +126,7 @@ describe("etcd's configuration file", () => {
     ['name: a\nname: b', 'Cannot parse configuration "FILE", line 2, column 1: Map keys must be unique'],
     ['name: [a', 'Cannot parse configuration "FILE", line 1, column 9'],
     ['name: *nobody', 'line 1: name: expected a text or a number'],
-    ['peer-transport-security: {cert-file: a}', '--peer-cert-file is not supported'],
+    ['peer-transport-security: {cert-file: a}', '--peer-cert-file is given, and the URLs for members have http'],
     ['advertise-client-urls: http://u:p@h:1', 'invalid value "…@h:1" for flag -advertise-client-urls: URL must not'],
     ['http://u:p@h: 1', 'line 1: …@h is not a known key'],
     ['name: |u:p@h', 'column 8: …@h'],

@@ -31,6 +31,13 @@ const memberB = [
   ...['--listen-client-urls', 'http://0.0.0.0:2379', '--advertise-client-urls', 'http://10.0.0.2:2379'],
 ];
 
+const peerFiles = ['--peer-cert-file=c', '--peer-key-file=k', '--peer-trusted-ca-file=a'];
+const securePeers = [
+  ...['--name=b', `--initial-cluster=${three.replaceAll('http:', 'https:')}`],
+  ...['--listen-peer-urls=https://0.0.0.0:2380', '--initial-advertise-peer-urls=https://10.0.0.2:2380'],
+];
+const mixedMembers = three.replaceAll('http:', 'https:').replace('c=https:', 'c=http:');
+
 describe("etcd's flags", () => {
   it('without any are those of a single node on loopback', () => {
     expect(configOf([])).toMatchObject({
@@ -84,6 +91,19 @@ describe("etcd's flags", () => {
     expect(configOf(['--listen-metrics-urls=http://h:1']).clientTls).toBeUndefined();
     expect(errorOf(['--listen-metrics-urls=https://h:1'])).toContain('KeyFile and CertFile must both be present');
     expect(errorOf(['--listen-metrics-urls=http://localhost:2379'])).toContain('repeats the address');
+  });
+
+  it('give TLS between members', () => {
+    const config = configOf([...securePeers, ...peerFiles, '--peer-client-cert-auth', '--peer-cert-allowed-cn=n']);
+    expect(config.members).toEqual(configOf(memberB.filter((word) => !word.includes('token'))).members);
+    const files = { certFile: 'c', keyFile: 'k', trustedCaFile: 'a' };
+    expect(config.peerTls).toEqual({ ...files, allowedCommonName: 'n', allowedHostname: undefined });
+    const environment = { ETCD_PEER_CERT_FILE: 'c', ETCD_PEER_KEY_FILE: 'k', ETCD_PEER_TRUSTED_CA_FILE: 'a' };
+    expect(configOf([...securePeers, '--peer-cert-allowed-hostname=h'], environment).peerTls).toEqual({
+      ...files,
+      allowedCommonName: undefined,
+      allowedHostname: 'h',
+    });
   });
 
   it('give every member of a cluster the same members', () => {
@@ -208,8 +228,19 @@ describe("etcd's flags", () => {
       ['--auto-compaction-mode=revision', '--auto-compaction-retention=1h'],
     ],
     ['1 --discovery is not supported: members are named by', ['--discovery=http://x']],
-    ['1 --peer-cert-file is not supported: members do not speak TLS', ['--peer-cert-file=x']],
-    ['1 --initial-cluster has https: members do not speak TLS', ['--initial-cluster=default=https://localhost:2380']],
+    ['1 --peer-auto-tls is not supported: give --peer-cert-file', ['--peer-auto-tls']],
+    ['1 --peer-cert-file is given, and the URLs for members have http', ['--peer-cert-file=x']],
+    ['1 --peer-client-cert-auth is given, and the URLs for members have http', ['--peer-client-cert-auth']],
+    ['1 --initial-cluster has a URL of this member', ['--initial-cluster=default=https://localhost:2380']],
+    ['1 URLs for members have http and https', [...securePeers, '--listen-peer-urls=http://10.0.0.2:2380']],
+    ['1 URLs for members have http and https', [...securePeers, `--initial-cluster=${mixedMembers}`]],
+    ['1 PeerKeyFile and PeerCertFile must both be present', securePeers],
+    ['1 PeerKeyFile and PeerCertFile must both be present', [...securePeers, '--peer-cert-file=c']],
+    ['1 --peer-trusted-ca-file is missing', [...securePeers, '--peer-cert-file=c', '--peer-key-file=k']],
+    [
+      '1 AllowedCN and AllowedHostname are mutually exclusive',
+      [...securePeers, ...peerFiles, '--peer-cert-allowed-cn=n', '--peer-cert-allowed-hostname=h'],
+    ],
     ['1 unrecognized level: "loud"', ['--log-level=loud']],
   ])('are refused in the words of etcd: %s', (expected, words) => {
     expect(errorOf(words).slice(0, expected.length)).toBe(expected);

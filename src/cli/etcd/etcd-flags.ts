@@ -29,7 +29,7 @@ const ownDisk = 'the store writes in its own way';
 const noProxy = 'there is no proxy';
 const noVersion2 = 'there is no API of version 2';
 const discovery = 'members are named by --initial-cluster';
-const peerTls = 'members do not speak TLS with each other';
+const ownHost = "a member's certificate has to be for the host of its URL";
 const fixedMembers = 'members of a running cluster do not change';
 const keepAlive = 'connections are watched in another way';
 const corruptCheck = 'members always compare their data';
@@ -62,6 +62,12 @@ export const etcdFlags: Readonly<Record<string, EtcdFlag>> = {
   'key-file': used(''),
   'trusted-ca-file': used(''),
   'client-cert-auth': usedTruth,
+  'peer-cert-file': used(''),
+  'peer-key-file': used(''),
+  'peer-trusted-ca-file': used(''),
+  'peer-client-cert-auth': usedTruth,
+  'peer-cert-allowed-cn': used(''),
+  'peer-cert-allowed-hostname': used(''),
   'max-wals': ignored('5', ownLog),
   'max-snapshots': ignored('5', ownLog),
   'snapshot-count': ignored('100000', ownLog),
@@ -139,18 +145,12 @@ export const etcdFlags: Readonly<Record<string, EtcdFlag>> = {
   'client-key-file': refused('', 'the server does not connect to itself'),
   'auto-tls': refusedTruth('give --cert-file and --key-file'),
   'self-signed-cert-validity': ignored('1', 'no certificates are made'),
-  'peer-cert-file': refused('', peerTls),
-  'peer-key-file': refused('', peerTls),
-  'peer-trusted-ca-file': refused('', peerTls),
-  'peer-client-cert-file': refused('', peerTls),
-  'peer-client-key-file': refused('', peerTls),
-  'peer-client-cert-auth': refusedTruth(peerTls),
-  'peer-cert-allowed-cn': refused('', peerTls),
-  'peer-cert-allowed-hostname': refused('', peerTls),
-  'peer-crl-file': refused('', peerTls),
-  'peer-auto-tls': refusedTruth(peerTls),
-  'peer-skip-client-san-verification': ignoredTruth('false', peerTls),
-  'experimental-peer-skip-client-san-verification': ignoredTruth('false', peerTls),
+  'peer-client-cert-file': refused('', 'a member has one certificate, --peer-cert-file'),
+  'peer-client-key-file': refused('', 'a member has one certificate, --peer-cert-file'),
+  'peer-crl-file': refused('', 'certificates that were revoked are not known here'),
+  'peer-auto-tls': refusedTruth('give --peer-cert-file, --peer-key-file and --peer-trusted-ca-file'),
+  'peer-skip-client-san-verification': ignoredTruth('false', ownHost),
+  'experimental-peer-skip-client-san-verification': ignoredTruth('false', ownHost),
 };
 
 export function environmentName(flag: string): string {

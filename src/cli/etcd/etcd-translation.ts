@@ -4,10 +4,11 @@
 import type { ConfigDocument } from '../../config/config-settings.js';
 import { limits } from '../../config/limits.js';
 import { type ClientListenerConfig, jwtSignMethods } from '../../config/node-config.js';
-import { parseAddress } from '../../shared/address.js';
 import { assert } from '../../shared/assert.js';
-import { EtcdUsageError, isTrue } from './etcd-arguments.js';
+import { isTrue } from './etcd-arguments.js';
 import { etcdFlags } from './etcd-flags.js';
+import { peerTlsOf, peerUrls } from './etcd-peers.js';
+import { bindable, EtcdValues, type Url, urlsOf, wrong } from './etcd-values.js';
 import { parseGoDuration } from './go-duration.js';
 import { refuseUrlCredentials } from './url-credentials.js';
 
@@ -36,7 +37,7 @@ const levels: Readonly<Record<string, string>> = {
 
 export function translate(values: ReadonlyMap<string, string>): Translation {
   refuseUrlCredentials(values);
-  const given = new Given(values);
+  const given = new EtcdValues(values);
   const warnings: string[] = [];
   for (const [name, value] of values) {
     const flag = etcdFlags[name];
@@ -71,6 +72,8 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
     LogLevel: levelOf(given),
     LogFormat: given.has('log-format') && given.text('log-format') === 'json' ? 'json' : 'text',
   };
+  const peerTls = peerTlsOf(given, peers.secure);
+  if (peerTls !== undefined) document['PeerTls'] = peerTls;
   const tls = tlsOf(given, clients.secure);
   if (tls !== undefined) document['ClientTls'] = { ...tls, AllowPlain: clients.first.tls !== 'required' };
   const jwt = jwtTokensOf(given, warnings);
@@ -83,30 +86,6 @@ export function translate(values: ReadonlyMap<string, string>): Translation {
   return { document, warnings };
 }
 
-/** The values, with etcd's defaults behind them. */
-class Given {
-  private readonly values: ReadonlyMap<string, string>;
-
-  constructor(values: ReadonlyMap<string, string>) {
-    this.values = values;
-  }
-
-  has(name: string): boolean {
-    return this.values.has(name);
-  }
-
-  text(name: string): string {
-    return this.values.get(name) ?? etcdFlags[name]?.byDefault ?? '';
-  }
-
-  number(name: string): number {
-    const text = this.text(name);
-    const value = Number(text);
-    if (/^-?\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-    throw wrong(`invalid value "${text}" for flag -${name}: parse error`, 2);
-  }
-}
-
 interface ClientUrls {
   readonly first: ClientListenerConfig;
   readonly further: readonly ClientListenerConfig[];
@@ -115,7 +94,7 @@ interface ClientUrls {
   readonly secure: boolean;
 }
 
-function clientUrls(given: Given): ClientUrls {
+function clientUrls(given: EtcdValues): ClientUrls {
   if (given.has('listen-client-urls') && !given.has('advertise-client-urls'))
     throw wrong('--advertise-client-urls is required when --listen-client-urls is set explicitly');
   const listen = urlsOf('listen-client-urls', given.text('listen-client-urls'));
@@ -150,82 +129,7 @@ function doorsOf(urls: readonly Url[], serves: ClientListenerConfig['serves']): 
   }));
 }
 
-interface PeerUrls {
-  readonly listen: string;
-  readonly advertised: string;
-  readonly others: readonly { readonly name: string; readonly address: string }[];
-}
-
-function peerUrls(given: Given, name: string): PeerUrls {
-  const own = urlsOf('initial-advertise-peer-urls', given.text('initial-advertise-peer-urls'));
-  const listen = urlsOf('listen-peer-urls', given.text('listen-peer-urls'));
-  const cluster = given.text('initial-cluster');
-  const members = new Map<string, readonly Url[]>();
-  for (const part of cluster === '' ? [] : cluster.split(',')) {
-    const equals = part.indexOf('=');
-    if (equals <= 0) throw wrong(`--initial-cluster has "${part}", expected name=url`);
-    const memberName = part.slice(0, equals).trim();
-    const [url] = urlsOf('initial-cluster', part.slice(equals + 1));
-    if (url !== undefined) members.set(memberName, [...(members.get(memberName) ?? []), url]);
-  }
-  if (cluster === '') members.set(name, own);
-  const self = members.get(name);
-  if (self === undefined) throw wrong(`couldn't find local name "${name}" in the initial cluster configuration`);
-  for (const [flag, urls] of [
-    ['initial-cluster', self],
-    ['initial-advertise-peer-urls', own],
-    ['listen-peer-urls', listen],
-  ] as const) {
-    if (urls.length !== 1)
-      throw wrong(`--${flag} names ${urls.length} URLs of this member, expected one: members speak over one address`);
-    if (urls[0]?.scheme === 'https') throw wrong(`--${flag} has https: members do not speak TLS with each other`);
-  }
-  const advertised = self[0]?.address ?? '';
-  if (own[0]?.address !== advertised) {
-    const text = '--initial-cluster has a URL of this member that is missing from --initial-advertise-peer-urls';
-    throw wrong(`${text}: http://${advertised} and http://${own[0]?.address}`);
-  }
-  const others = [...members].filter(([memberName]) => memberName !== name);
-  for (const [memberName, urls] of others) {
-    if (urls.length !== 1) throw wrong(`--initial-cluster names ${urls.length} URLs of "${memberName}", expected one`);
-    if (urls[0]?.scheme === 'https')
-      throw wrong('--initial-cluster has https: members do not speak TLS with each other');
-  }
-  return {
-    listen: listen.map(bindable)[0] ?? '',
-    advertised,
-    others: others.flatMap(([memberName, urls]) => urls.map(({ address }) => ({ name: memberName, address }))),
-  };
-}
-
-interface Url {
-  readonly scheme: string;
-  /** host:port */
-  readonly address: string;
-}
-
-/** As etcd reads lists of URLs. */
-function urlsOf(flag: string, text: string): readonly Url[] {
-  return text.split(',').map((part) => {
-    const url = part.trim();
-    const [, scheme = '', address = '', path = ''] = /^([a-z]+):\/\/([^/?#]*)(.*)$/.exec(url) ?? [];
-    const bad = (reason: string): EtcdUsageError => wrong(`invalid value "${text}" for flag -${flag}: ${reason}`, 2);
-    if (scheme === 'unix' || scheme === 'unixs') throw bad(`sockets of the file system are not supported: ${url}`);
-    if (scheme !== 'http' && scheme !== 'https') throw bad(`URL scheme must be http, https, unix, or unixs: ${url}`);
-    if (path !== '' && path !== '/') throw bad(`URL must not contain a path: ${url}`);
-    const parsed = parseAddress(address);
-    if (typeof parsed === 'string' || parsed.port === 0)
-      throw bad(`URL address does not have the form "host:port": ${url}`);
-    return { scheme, address };
-  });
-}
-
-/** etcd binds numbers only, and takes "localhost" for one. */
-function bindable({ address }: Url): string {
-  return address.replace(/^localhost:/, '127.0.0.1:');
-}
-
-function timingOf(given: Given): ConfigDocument {
+function timingOf(given: EtcdValues): ConfigDocument {
   const heartbeat = given.number('heartbeat-interval');
   const election = given.number('election-timeout');
   if (heartbeat <= 0) throw wrong(`--heartbeat-interval must be >0 (set to ${heartbeat}ms)`);
@@ -243,7 +147,7 @@ function timingOf(given: Given): ConfigDocument {
   };
 }
 
-function limitsOf(given: Given): ConfigDocument {
+function limitsOf(given: EtcdValues): ConfigDocument {
   const document: ConfigDocument = {};
   const quota = given.number('quota-backend-bytes');
   // Less than nothing: none.
@@ -288,7 +192,7 @@ const jwtOptions: Readonly<Record<string, string>> = {
 };
 
 /** Undefined: tokens are not to be JWT. */
-function jwtTokensOf(given: Given, warnings: string[]): ConfigDocument | undefined {
+function jwtTokensOf(given: EtcdValues, warnings: string[]): ConfigDocument | undefined {
   const [type, ...options] = given.text('auth-token').split(',');
   if (type === 'simple' && options.length === 0) return undefined;
   const document: ConfigDocument = {};
@@ -315,7 +219,7 @@ function ttlMsOf(value: string): number {
 }
 
 /** Undefined: none is wanted. */
-function autoCompactionOf(given: Given): ConfigDocument | undefined {
+function autoCompactionOf(given: EtcdValues): ConfigDocument | undefined {
   const mode = given.text('auto-compaction-mode');
   const retention = given.text('auto-compaction-retention');
   if (mode !== 'periodic' && mode !== 'revision') throw wrong(`unknown auto-compaction-mode "${mode}"`);
@@ -331,14 +235,14 @@ function autoCompactionOf(given: Given): ConfigDocument | undefined {
   return periodMs === 0 ? undefined : { PeriodMs: Math.ceil(periodMs) };
 }
 
-function levelOf(given: Given): string {
+function levelOf(given: EtcdValues): string {
   if (isTrue(given.text('debug'))) return 'debug';
   const level = levels[given.text('log-level')];
   if (level === undefined) throw wrong(`unrecognized level: "${given.text('log-level')}"`);
   return level;
 }
 
-function tlsOf(given: Given, secure: boolean): ConfigDocument | undefined {
+function tlsOf(given: EtcdValues, secure: boolean): ConfigDocument | undefined {
   const files = { CertFile: 'cert-file', KeyFile: 'key-file', TrustedCaFile: 'trusted-ca-file' };
   const document: ConfigDocument = {};
   for (const [key, flag] of Object.entries(files)) if (given.text(flag) !== '') document[key] = given.text(flag);
@@ -355,8 +259,4 @@ function tlsOf(given: Given, secure: boolean): ConfigDocument | undefined {
 /** Truths can be written in several ways, and durations and defaults too. */
 function sameValue(value: string, byDefault: string): boolean {
   return value === byDefault || (byDefault === 'false' && !isTrue(value)) || (byDefault === 'true' && isTrue(value));
-}
-
-function wrong(message: string, exitCode = 1): EtcdUsageError {
-  return new EtcdUsageError(message, exitCode);
 }
