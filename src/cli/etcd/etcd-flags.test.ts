@@ -93,6 +93,14 @@ describe("etcd's flags", () => {
     expect(errorOf(['--listen-metrics-urls=http://localhost:2379'])).toContain('repeats the address');
   });
 
+  it('ask clients for a certificate by an authority alone, as etcd does', () => {
+    const secure = ['--listen-client-urls=https://h:1', '--advertise-client-urls=https://h:1'];
+    const words = [...secure, '--cert-file=c', '--key-file=k'];
+    expect(configOf(words).clientTls?.clientCertAuth).toBe(false);
+    for (const more of [[], ['--client-cert-auth'], ['--client-cert-auth=false']])
+      expect(configOf([...words, '--trusted-ca-file=a', ...more]).clientTls?.clientCertAuth).toBe(true);
+  });
+
   it('give TLS between members', () => {
     const config = configOf([...securePeers, ...peerFiles, '--peer-client-cert-auth', '--peer-cert-allowed-cn=n']);
     expect(config.members).toEqual(configOf(memberB.filter((word) => !word.includes('token'))).members);

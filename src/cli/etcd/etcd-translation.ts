@@ -246,7 +246,9 @@ function tlsOf(given: EtcdValues, secure: boolean): ConfigDocument | undefined {
   const files = { CertFile: 'cert-file', KeyFile: 'key-file', TrustedCaFile: 'trusted-ca-file' };
   const document: ConfigDocument = {};
   for (const [key, flag] of Object.entries(files)) if (given.text(flag) !== '') document[key] = given.text(flag);
-  if (isTrue(given.text('client-cert-auth'))) document['ClientCertAuth'] = true;
+  // In etcd an authority alone makes clients need a certificate, whatever the flag for that says.
+  if (isTrue(given.text('client-cert-auth')) || document['TrustedCaFile'] !== undefined)
+    document['ClientCertAuth'] = true;
   if (secure) {
     if (document['CertFile'] === undefined || document['KeyFile'] === undefined)
       throw wrong('KeyFile and CertFile must both be present: a URL for clients or metrics has https');
