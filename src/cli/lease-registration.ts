@@ -37,6 +37,13 @@ export function registerLeases(program: Command, host: CommandHost, options: { r
     .action((which: bigint, flags: { readonly keys?: boolean }) =>
       host.run(flags, async (context) => (await load()).runTimeToLive(context, which, flags.keys === true)),
     );
+  registerList(lease, host);
+}
+
+function registerList(lease: Command, host: CommandHost): void {
+  host
+    .command(lease, 'list', 'print the ids of all leases')
+    .action((flags: object) => host.run(flags, async (context) => (await load()).runLeaseList(context)));
 }
 
 export function registerCompact(program: Command, host: CommandHost): void {

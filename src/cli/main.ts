@@ -8,7 +8,14 @@ import { type FlagValues, settings } from '../config/config-settings.js';
 import { withoutCredentials } from '../shared/address.js';
 import { StoreError } from '../shared/errors.js';
 import { registerAccess } from './access-registration.js';
-import { appendPeer, connectionOptions, requestCommand, timeoutOption, wholeNumber } from './connection-options.js';
+import {
+  appendPeer,
+  connectionOptions,
+  leaseId,
+  requestCommand,
+  timeoutOption,
+  wholeNumber,
+} from './connection-options.js';
 import { errorText, exitCodeOf, exitCodes } from './exit-codes.js';
 import { registerCompact, registerLeases } from './lease-registration.js';
 import { maskedArguments } from './masked-arguments.js';
@@ -229,15 +236,19 @@ function registerWrites(program: Command): void {
     '--expected-revision <n>',
     "only if this is the key's mod revision (set: 0 = only if it is absent)",
   ).argParser(wholeNumber(0));
+  const lease = (): Option =>
+    new Option('--lease <id>', 'the lease that holds the key, in hexadecimal (default: none)').argParser(leaseId);
 
   requestCommand(program, 'add', 'create a key; exits 4 when it exists')
     .addArgument(key)
     .addArgument(value)
+    .addOption(lease())
     .action(async (name, text, flags) => (await import('./commands/key-commands.js')).runAdd(name, text, flags));
   requestCommand(program, 'set', 'create or overwrite a key')
     .addArgument(key)
     .addArgument(value)
     .addOption(expected)
+    .addOption(lease())
     .action(async (name, text, flags) => (await import('./commands/key-commands.js')).runSet(name, text, flags));
   requestCommand(program, 'delete', 'delete a key; exits 3 when it is not there')
     .addArgument(key)

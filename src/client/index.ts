@@ -5,7 +5,14 @@ export { type ErrorCode, errorCodes, StoreError } from '../shared/errors.js';
 export type { AccessStatusResult, KeyPermission } from './access-requests.js';
 export type { Channel, ChannelHandler, ClientTransport } from './client-transport.js';
 export type { BytesLike, RangeOptions } from './key-range.js';
-export type { GrantOptions, LeaseResult, TimeToLiveOptions, TimeToLiveResult } from './lease-requests.js';
+export type {
+  GrantOptions,
+  LeaseListOptions,
+  LeaseListResult,
+  LeaseResult,
+  TimeToLiveOptions,
+  TimeToLiveResult,
+} from './lease-requests.js';
 export type { ConnectionEvent } from './peer-rotation.js';
 export type {
   Condition,
@@ -28,6 +35,7 @@ export {
   type ConditionOptions,
   type DigestAnswer,
   type GetResult,
+  type LeaseOptions,
   type ListOptions,
   type ListPage,
   type ReadOptions,

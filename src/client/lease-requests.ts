@@ -36,11 +36,34 @@ export interface TimeToLiveResult extends LeaseResult {
 /** Of a request whose answer has to tell something. */
 const attemptsMax = 5;
 
-export class LeaseRequests {
-  readonly #ask: (command: Command, options: RequestOptions) => Promise<CommandAnswer>;
+export interface LeaseListOptions extends RequestOptions {
+  /** Answer from the state of the connected node; default: linearizable. */
+  readonly local?: boolean;
+}
 
-  constructor(ask: (command: Command, options: RequestOptions) => Promise<CommandAnswer>) {
-    this.#ask = ask;
+export interface LeaseListResult {
+  /** In order, as numbers without a sign. */
+  readonly ids: readonly bigint[];
+  readonly revision: Revision;
+  readonly zxid: Zxid;
+}
+
+/** How requests get their answers. */
+export interface LeaseAsker {
+  command(command: Command, options: RequestOptions): Promise<CommandAnswer>;
+  list(options: LeaseListOptions): Promise<LeaseListResult>;
+}
+
+export class LeaseRequests {
+  readonly #asker: LeaseAsker;
+
+  constructor(asker: LeaseAsker) {
+    this.#asker = asker;
+  }
+
+  /** All leases that there are. */
+  list(options: LeaseListOptions = {}): Promise<LeaseListResult> {
+    return this.#asker.list(options);
   }
 
   /**
@@ -49,7 +72,7 @@ export class LeaseRequests {
    */
   async grant(ttlSeconds: number, options: GrantOptions = {}): Promise<LeaseResult> {
     const { id = randomLeaseId(), ...rest } = options;
-    const { output } = await this.#ask({ type: 'leaseGrant', id, ttlSeconds }, rest);
+    const { output } = await this.#asker.command({ type: 'leaseGrant', id, ttlSeconds }, rest);
     if (output?.type === 'leaseGrant') return { id: output.id, ttlSeconds: output.ttlSeconds };
     const { grantedSeconds } = await this.timeToLive(id, rest);
     return { id, ttlSeconds: grantedSeconds };
@@ -57,7 +80,7 @@ export class LeaseRequests {
 
   /** Deletes the keys of the lease too. Fails with LEASE_NOT_FOUND when there is no such lease. */
   async revoke(id: bigint, options: RequestOptions = {}): Promise<WriteResult> {
-    const { revision, zxid } = await this.#ask({ type: 'leaseRevoke', id }, options);
+    const { revision, zxid } = await this.#asker.command({ type: 'leaseRevoke', id }, options);
     return { revision, zxid };
   }
 
@@ -79,7 +102,7 @@ export class LeaseRequests {
   /** A repetition may be answered without what was asked for: then it is asked anew. */
   async #tell(command: Command, options: RequestOptions): Promise<CommandOutput> {
     for (let asked = 0; asked < attemptsMax; asked++) {
-      const { output } = await this.#ask(command, options);
+      const { output } = await this.#asker.command(command, options);
       if (output !== undefined) return output;
     }
     throw unexpected(command.type);

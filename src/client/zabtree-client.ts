@@ -40,6 +40,11 @@ export interface ConditionOptions extends RequestOptions {
   readonly expectedRevision?: number;
 }
 
+export interface LeaseOptions {
+  /** The lease that holds the key; default: none. LEASE_NOT_FOUND when there is no such lease. */
+  readonly lease?: bigint;
+}
+
 export interface ReadOptions extends RequestOptions {
   /** Answer from the state of the connected node; default: linearizable. */
   readonly local?: boolean;
@@ -94,7 +99,15 @@ export class ZabtreeClient {
   readonly #liveness: StreamLiveness;
   readonly #timeoutMs: number;
   readonly #watches = new Set<WatchStream>();
-  readonly #leases = new LeaseRequests((command, options) => this.#command(command, options));
+  readonly #leases = new LeaseRequests({
+    command: (command, options) => this.#command(command, options),
+    list: (options) =>
+      this.#ask(
+        { type: 'listLeases', local: options.local ?? false, seen: this.#engine.seen },
+        options,
+        ({ payload, revision, zxid }) => (payload.type === 'leases' ? { ids: payload.ids, revision, zxid } : undefined),
+      ),
+  });
   readonly #access = new AccessRequests({
     change: (change, options) =>
       this.#ask({ type: 'changeAccess', change }, options, ({ revision, zxid }) => ({ revision, zxid })),
@@ -128,13 +141,14 @@ export class ZabtreeClient {
   }
 
   /** Creates; fails with KEY_EXISTS when the key is there. */
-  add(key: BytesLike, value: BytesLike, options: RequestOptions = {}): Promise<WriteResult> {
-    return this.#write({ type: 'add', key: bytesOf(key), value: bytesOf(value) }, options);
+  add(key: BytesLike, value: BytesLike, options: RequestOptions & LeaseOptions = {}): Promise<WriteResult> {
+    return this.#write({ type: 'add', key: bytesOf(key), value: bytesOf(value), ...leaseOf(options) }, options);
   }
 
-  /** Creates or overwrites. */
-  set(key: BytesLike, value: BytesLike, options: ConditionOptions = {}): Promise<WriteResult> {
-    return this.#write({ type: 'set', key: bytesOf(key), value: bytesOf(value), ...conditionOf(options) }, options);
+  /** Creates or overwrites. Without a lease, one that has held the key does so no more. */
+  set(key: BytesLike, value: BytesLike, options: ConditionOptions & LeaseOptions = {}): Promise<WriteResult> {
+    const fields = { key: bytesOf(key), value: bytesOf(value), ...conditionOf(options), ...leaseOf(options) };
+    return this.#write({ type: 'set', ...fields }, options);
   }
 
   /** Fails with KEY_NOT_FOUND when the key is not there. */
@@ -330,6 +344,10 @@ export class ZabtreeClient {
       });
     });
   }
+}
+
+function leaseOf({ lease }: LeaseOptions): { readonly lease?: bigint } {
+  return lease === undefined || lease === 0n ? {} : { lease };
 }
 
 function conditionOf(options: ConditionOptions): { readonly expectedRevision?: Revision } {

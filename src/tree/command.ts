@@ -9,10 +9,19 @@ import type { Alarm } from './alarm.js';
 import type { Transaction, TransactionOutcome } from './transaction.js';
 
 export type Command =
-  /** Creates; KEY_EXISTS when the key is there. */
-  | { readonly type: 'add'; readonly key: Bytes; readonly value: Bytes }
-  /** Creates or overwrites. With expectedRevision: only if the key's mod revision is that (0: only if it is absent). */
-  | { readonly type: 'set'; readonly key: Bytes; readonly value: Bytes; readonly expectedRevision?: Revision }
+  /** Creates; KEY_EXISTS when the key is there. Without a lease none holds it. */
+  | { readonly type: 'add'; readonly key: Bytes; readonly value: Bytes; readonly lease?: bigint }
+  /**
+   * Creates or overwrites. With expectedRevision: only if the key's mod revision is that (0: only if it is absent). Without
+   * a lease none holds it: one that has held the key does so no more.
+   */
+  | {
+      readonly type: 'set';
+      readonly key: Bytes;
+      readonly value: Bytes;
+      readonly expectedRevision?: Revision;
+      readonly lease?: bigint;
+    }
   /** KEY_NOT_FOUND when it is not there. With expectedRevision: only if the key's mod revision is that. */
   | { readonly type: 'delete'; readonly key: Bytes; readonly expectedRevision?: Revision }
   | { readonly type: 'compact'; readonly revision: Revision }

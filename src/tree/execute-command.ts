@@ -20,6 +20,7 @@ import {
   revokeLease,
 } from './lease-commands.js';
 import { leasedKey } from './lease-records.js';
+import { missingLease, putOperations } from './put-operations.js';
 import type { KeyState } from './store.js';
 import type { TransactionLimits } from './transaction-reads.js';
 
@@ -78,22 +79,19 @@ function changeAccess(change: AccessChange, { access, revision }: CommandView): 
   return { type: 'effect', operations };
 }
 
-function add(command: { readonly key: Bytes; readonly value: Bytes }, view: CommandView): Outcome {
+function add(command: Extract<Command, { readonly type: 'add' }>, view: CommandView): Outcome {
   const current = view.stateOf(checked(command.key));
   if (current !== undefined) {
     return failure('KEY_EXISTS', `Cannot add the key: it exists since revision ${current.createRevision}`);
   }
-  return put(command.key, command.value, undefined, view.revision);
+  return put(command, undefined, view);
 }
 
-function set(
-  command: { readonly key: Bytes; readonly value: Bytes; readonly expectedRevision?: Revision },
-  view: CommandView,
-): Outcome {
+function set(command: Extract<Command, { readonly type: 'set' }>, view: CommandView): Outcome {
   const current = view.stateOf(checked(command.key));
   const expected = command.expectedRevision;
   if (expected !== undefined && expected !== (current?.modRevision ?? 0)) return mismatch(current, expected);
-  return put(command.key, command.value, current, view.revision);
+  return put(command, current, view);
 }
 
 function remove(command: { readonly key: Bytes; readonly expectedRevision?: Revision }, view: CommandView): Outcome {
@@ -101,7 +99,10 @@ function remove(command: { readonly key: Bytes; readonly expectedRevision?: Revi
   if (current === undefined) return failure('KEY_NOT_FOUND', 'Cannot delete the key: it does not exist');
   const expected = command.expectedRevision;
   if (expected !== undefined && expected !== current.modRevision) return mismatch(current, expected);
-  return { type: 'effect', operations: detached({ type: 'delete', space: spaces.user, key: command.key }, current) };
+  const operation: Operation = { type: 'delete', space: spaces.user, key: command.key };
+  if (current.lease === 0n) return { type: 'effect', operations: [operation] };
+  const held: Operation = { type: 'delete', space: spaces.leaseKeys, key: leasedKey(current.lease, command.key) };
+  return { type: 'effect', operations: [operation, held] };
 }
 
 function compact(revision: Revision, view: CommandView): Outcome {
@@ -117,26 +118,14 @@ function compact(revision: Revision, view: CommandView): Outcome {
   return { type: 'effect', operations: [{ type: 'compactTo', revision }] };
 }
 
-function put(key: Bytes, value: Bytes, current: KeyState | undefined, revision: Revision): Outcome {
-  const operation: Operation = {
-    type: 'put',
-    space: spaces.user,
-    key,
-    value,
-    createRevision: current === undefined ? ((revision + 1) as Revision) : current.createRevision,
-    version: current === undefined ? 1 : current.version + 1,
-    lease: 0n,
-  };
-  return { type: 'effect', operations: detached(operation, current) };
-}
-
-/** A change of a user's key that takes it away from the lease that held it, if any. */
-function detached(
-  operation: Extract<Operation, { readonly type: 'put' | 'delete' }>,
+function put(
+  { key, value, lease = 0n }: Extract<Command, { readonly type: 'add' | 'set' }>,
   current: KeyState | undefined,
-): readonly Operation[] {
-  if (current === undefined || current.lease === 0n) return [operation];
-  return [operation, { type: 'delete', space: spaces.leaseKeys, key: leasedKey(current.lease, operation.key) }];
+  view: CommandView,
+): Outcome {
+  const missing = missingLease(lease, view);
+  if (missing !== null) return missing;
+  return { type: 'effect', operations: putOperations(key, value, { current, lease, revision: view.revision }) };
 }
 
 function mismatch(current: KeyState | undefined, expected: Revision): Outcome {

@@ -3,20 +3,19 @@
 
 import { assert } from '../shared/assert.js';
 import { type Bytes, emptyBytes } from '../shared/bytes.js';
-import type { ErrorCode } from '../shared/errors.js';
-import { formatLease, type Revision } from '../shared/ids.js';
-import type { Outcome } from './command-outcome.js';
+import type { Revision } from '../shared/ids.js';
+import { type Failure, failure, type Outcome } from './command-outcome.js';
 import type { CommandView } from './command-view.js';
 import { type Operation, spaces } from './delta.js';
 import { type PlannedOperation, planTransaction, type TransactionPlan } from './evaluate-compares.js';
-import { leasedKey, leaseKey } from './lease-records.js';
-import type { KeyRecord, KeyState } from './store.js';
+import { leasedKey } from './lease-records.js';
+import { missingLease, moveToLease, putOperation, putOperations } from './put-operations.js';
+import type { KeyRecord } from './store.js';
 import type { OperationOutcome, Transaction, TransactionOperation, TransactionOutcome } from './transaction.js';
 import { keyBehind, type TransactionLimits, TransactionReads } from './transaction-reads.js';
 
 type Put = Extract<TransactionOperation, { readonly type: 'put' }>;
 type Delete = Extract<TransactionOperation, { readonly type: 'delete' }>;
-type Refusal = Extract<Outcome, { readonly type: 'failure' }>;
 
 /** So many keys of a range or more are deleted as a range. */
 const rangeDeleteKeysMin = 64;
@@ -41,44 +40,8 @@ function executePut(put: Put, view: CommandView): Outcome {
   const missing = missingLease(put.lease, view);
   if (missing !== null) return missing;
   const current = view.stateOf(checked(put.key));
-  const operation = putOperation(put.key, put.value, { current, lease: put.lease, revision: view.revision });
-  const held = current === undefined ? 0n : current.lease;
-  const operations = held === put.lease ? [operation] : [operation, ...moveToLease(operation, held)];
+  const operations = putOperations(put.key, put.value, { current, lease: put.lease, revision: view.revision });
   return { type: 'effect', operations, output: simplePutDone };
-}
-
-function putOperation(
-  key: Bytes,
-  value: Bytes,
-  at: { readonly current: KeyState | undefined; readonly lease: bigint; readonly revision: Revision },
-): Extract<Operation, { readonly type: 'put' }> {
-  const { current, lease, revision } = at;
-  return {
-    type: 'put',
-    space: spaces.user,
-    key,
-    value,
-    createRevision: current === undefined ? ((revision + 1) as Revision) : current.createRevision,
-    version: current === undefined ? 1 : current.version + 1,
-    lease,
-  };
-}
-
-/** Lets go of the lease that held the key, and has the new one hold it. */
-function moveToLease(put: Extract<Operation, { readonly type: 'put' }>, from: bigint): Operation[] {
-  const { key, lease, createRevision } = put;
-  const operations: Operation[] = [];
-  if (from !== 0n) operations.push({ type: 'delete', space: spaces.leaseKeys, key: leasedKey(from, key) });
-  if (lease !== 0n) {
-    const index = { space: spaces.leaseKeys, key: leasedKey(lease, key), value: emptyBytes, createRevision };
-    operations.push({ type: 'put', ...index, version: 1, lease: 0n });
-  }
-  return operations;
-}
-
-function missingLease(lease: bigint, view: CommandView): Refusal | null {
-  if (lease === 0n || view.recordIn(spaces.leases, leaseKey(lease)) !== undefined) return null;
-  return refusal('LEASE_NOT_FOUND', `Cannot put a key with lease ${formatLease(lease)}: there is no such lease`);
 }
 
 class Execution {
@@ -87,7 +50,7 @@ class Execution {
   private readonly reads: TransactionReads;
   private readonly operations: Operation[] = [];
   private bytes = 0;
-  private refused: Refusal | null = null;
+  private refused: Failure | null = null;
 
   constructor(view: CommandView, limits: TransactionLimits) {
     this.view = view;
@@ -103,13 +66,13 @@ class Execution {
     return this.excess() ?? this.refused ?? { type: 'effect', operations: this.operations, output };
   }
 
-  private excess(): Refusal | null {
+  private excess(): Failure | null {
     const { excess } = this.reads;
-    return excess === null ? null : refusal('TOO_LARGE', `Cannot carry out the transaction: ${excess}`);
+    return excess === null ? null : failure('TOO_LARGE', `Cannot carry out the transaction: ${excess}`);
   }
 
   /** Before anything is done, in order: the first refusal counts. */
-  private check(plan: TransactionPlan, check: (operation: PlannedOperation) => Refusal | null): Refusal | null {
+  private check(plan: TransactionPlan, check: (operation: PlannedOperation) => Failure | null): Failure | null {
     for (const operation of plan.operations) {
       const refused = operation.type === 'transaction' ? this.check(operation.plan, check) : check(operation);
       if (refused !== null) return refused;
@@ -117,21 +80,21 @@ class Execution {
     return null;
   }
 
-  private checkPut(put: PlannedOperation): Refusal | null {
+  private checkPut(put: PlannedOperation): Failure | null {
     if (put.type !== 'put') return null;
     if ((put.ignoreValue || put.ignoreLease) && this.view.stateOf(checked(put.key)) === undefined) {
-      return refusal('KEY_NOT_FOUND', 'Cannot keep the value or the lease of the key: it does not exist');
+      return failure('KEY_NOT_FOUND', 'Cannot keep the value or the lease of the key: it does not exist');
     }
     return missingLease(put.lease, this.view);
   }
 
-  private checkRange(range: PlannedOperation): Refusal | null {
+  private checkRange(range: PlannedOperation): Failure | null {
     if (range.type !== 'range' || range.selection.at === undefined) return null;
     const { at } = range.selection;
     const { revision, compactedRevision } = this.view;
-    if (at > revision) return refusal('FUTURE_REVISION', `Revision ${at} is not reached yet: now is ${revision}`);
+    if (at > revision) return failure('FUTURE_REVISION', `Revision ${at} is not reached yet: now is ${revision}`);
     if (at >= compactedRevision) return null;
-    return refusal('COMPACTED', `Revision ${at} is no longer kept: compacted up to revision ${compactedRevision}`);
+    return failure('COMPACTED', `Revision ${at} is no longer kept: compacted up to revision ${compactedRevision}`);
   }
 
   private perform({ succeeded, operations }: TransactionPlan): TransactionOutcome {
@@ -204,7 +167,7 @@ class Execution {
     this.bytes += bytes;
     const { transactionBytesMax } = this.limits;
     if (this.bytes <= transactionBytesMax) return;
-    this.refused ??= refusal(
+    this.refused ??= failure(
       'TOO_LARGE',
       `Cannot carry out the transaction: it changes more than ${transactionBytesMax} bytes`,
     );
@@ -212,10 +175,6 @@ class Execution {
 }
 
 const noRecords: readonly KeyRecord[] = [];
-
-function refusal(code: ErrorCode, message: string): Refusal {
-  return { type: 'failure', code, message };
-}
 
 function checked(key: Bytes): Bytes {
   assert(key.length > 0, 'Cannot execute a transaction on an empty key');

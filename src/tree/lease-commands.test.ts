@@ -137,6 +137,40 @@ class Pair {
   }
 }
 
+describe('add and set with a lease', () => {
+  it('hang the key on it; set without one takes it away again', () => {
+    const pair = new Pair();
+    const key = bytes('k');
+    const value = bytes('v');
+    pair.run({ type: 'leaseGrant', id: 1n, ttlSeconds: 60 });
+    pair.run({ type: 'leaseGrant', id: 2n, ttlSeconds: 60 });
+    expect(pair.run({ type: 'add', key, value, lease: 1n })).toMatchObject({ code: 'OK' });
+    expect(pair.follower.get(key).record).toMatchObject({ lease: 1n, version: 1 });
+    expect(pair.indexed()).toEqual(['1 k']);
+    expect(pair.run({ type: 'set', key, value, lease: 2n })).toMatchObject({ code: 'OK' });
+    expect(pair.run({ type: 'set', key, value, lease: 2n })).toMatchObject({ code: 'OK' });
+    expect(pair.follower.get(key).record).toMatchObject({ lease: 2n, version: 3 });
+    expect(pair.indexed()).toEqual(['2 k']);
+    expect(pair.run({ type: 'set', key, value })).toMatchObject({ code: 'OK' });
+    expect(pair.indexed()).toEqual([]);
+    pair.run({ type: 'set', key, value, lease: 1n });
+    pair.run({ type: 'delete', key });
+    expect(pair.indexed()).toEqual([]);
+    pair.run({ type: 'add', key, value, lease: 1n });
+    pair.run({ type: 'leaseRevoke', id: 1n });
+    expect(pair.follower.get(key).record).toBeUndefined();
+  });
+
+  it('fail where there is no such lease, and change nothing', () => {
+    const pair = new Pair();
+    const put = { key: bytes('k'), value: bytes('v'), lease: -1n };
+    const message = 'Cannot put a key with lease ffffffffffffffff: there is no such lease';
+    expect(pair.run({ type: 'add', ...put })).toMatchObject({ code: 'LEASE_NOT_FOUND', message });
+    expect(pair.run({ type: 'set', ...put })).toMatchObject({ code: 'LEASE_NOT_FOUND', message });
+    expect(pair.follower.revision).toBe(1);
+  });
+});
+
 describe('lease commands', () => {
   let pair: Pair;
   const grant = (id: bigint, ttlSeconds = 60): CommandResult => pair.run({ type: 'leaseGrant', id, ttlSeconds });

@@ -63,7 +63,7 @@ describe('command codec', () => {
     expect(() => decode(new Uint8Array(0))).toThrow(/no command/);
     expect(() => decode(Uint8Array.of(0x0a, 0))).toThrow(/empty/);
     expect(() => decode(Uint8Array.of(0x0a, 2, 0x7a, 0))).toThrow(/type 15 is not known/);
-    expect(() => decode(Uint8Array.of(0x0a, 4, 0x0a, 2, 0x18, 1))).toThrow(/unknown field 3/);
+    expect(() => decode(Uint8Array.of(0x0a, 4, 0x0a, 2, 0x20, 1))).toThrow(/unknown field 4/);
     expect(() => decode(Uint8Array.of(0x0a, 4, 0x2a, 0, 0x2a, 0))).toThrow(/more than one/);
     expect(() => decode(Uint8Array.of(0x0a, 2, 0x2a, 0, 0x12, 2, 8, 1))).toThrow(/client or request is 0/);
   });

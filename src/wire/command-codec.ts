@@ -1,7 +1,7 @@
 // Commands and their results ↔ protobuf (protocol/command.proto): inside the peers' forward messages and inside the
 // native client protocol. A command's unknown fields are refused: an option that is not understood must not be ignored.
 
-import { emptyBytes } from '../shared/bytes.js';
+import { type Bytes, emptyBytes } from '../shared/bytes.js';
 import type { ErrorCode } from '../shared/errors.js';
 import type { ClientId, Revision, Zxid } from '../shared/ids.js';
 import type {
@@ -93,6 +93,7 @@ function writeCommand(writer: ProtoWriter, command: Command): void {
       const mark = writer.beginMessage(1);
       writer.bytesField(1, command.key);
       writer.bytesField(2, command.value);
+      if (command.lease !== undefined) writer.sfixed64Field(3, command.lease);
       writer.endMessage(mark);
       return;
     }
@@ -101,6 +102,7 @@ function writeCommand(writer: ProtoWriter, command: Command): void {
       writer.bytesField(1, command.key);
       writer.bytesField(2, command.value);
       if (command.expectedRevision !== undefined) writer.presentVarintField(3, command.expectedRevision);
+      if (command.lease !== undefined) writer.sfixed64Field(4, command.lease);
       writer.endMessage(mark);
       return;
     }
@@ -232,20 +234,20 @@ function readCommandBody(reader: ProtoReader, type: number): Command {
   let value = emptyBytes;
   let revision = 0 as Revision;
   let expected: Revision | undefined;
+  let lease = 0n;
   for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
     if (field === 1 && type <= 3) key = reader.bytesView();
     else if (field === 2 && type <= 2) value = reader.bytesView();
     else if ((field === 3 && type === 2) || (field === 2 && type === 3)) expected = reader.varint() as Revision;
+    else if ((field === 3 && type === 1) || (field === 4 && type === 2)) lease = reader.sfixed64();
     else if (field === 1 && type === 4) revision = reader.varint() as Revision;
     else throw new WireError(`Cannot decode command ${type}: unknown field ${field}`);
   }
   switch (type) {
     case 1:
-      return { type: 'add', key, value };
+      return lease === 0n ? { type: 'add', key, value } : { type: 'add', key, value, lease };
     case 2:
-      return expected === undefined
-        ? { type: 'set', key, value }
-        : { type: 'set', key, value, expectedRevision: expected };
+      return setOf(key, value, expected, lease);
     case 3:
       return expected === undefined ? { type: 'delete', key } : { type: 'delete', key, expectedRevision: expected };
     case 4:
@@ -255,6 +257,15 @@ function readCommandBody(reader: ProtoReader, type: number): Command {
     default:
       throw new WireError(`Cannot decode a command: type ${type} is not known here`);
   }
+}
+
+function setOf(key: Bytes, value: Bytes, expectedRevision: Revision | undefined, lease: bigint): Command {
+  if (lease === 0n) {
+    return expectedRevision === undefined ? { type: 'set', key, value } : { type: 'set', key, value, expectedRevision };
+  }
+  return expectedRevision === undefined
+    ? { type: 'set', key, value, lease }
+    : { type: 'set', key, value, expectedRevision, lease };
 }
 
 export function readIdentity(reader: ProtoReader): RequestIdentity {

@@ -42,6 +42,7 @@ const requestBody = fc.oneof(
   fc.record({ type: fc.constant('cancelWatch'), watch: number }),
   fc.record({ type: fc.constant('broadcast'), payload: bytes }),
   fc.record({ type: fc.constant('authenticate'), user: text, password: text }),
+  fc.record({ type: fc.constant('listLeases'), local: fc.boolean(), seen: number }),
   fc.constantFrom(
     ...['subscribeBroadcasts', 'unsubscribeBroadcasts', 'status', 'digest', 'digestAll'].map((type) => ({ type })),
   ),
@@ -100,6 +101,10 @@ const payload = fc.oneof(
   fc.record({ type: fc.constant('watchInitial'), records, last: fc.boolean() }),
   fc.constant({ type: 'watchEnded' }),
   fc.record({ type: fc.constant('broadcast'), payload: bytes }),
+  fc.record({
+    type: fc.constant('leases'),
+    ids: fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { maxLength: 6 }),
+  }),
 );
 
 const leaseFields = { id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), ttlSeconds: fc.integer() };

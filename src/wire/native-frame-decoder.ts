@@ -8,7 +8,8 @@ import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
 import { readAccessAnswer } from './native-access-codec.js';
-import { accessField, outputField, payloadFields, roles } from './native-frame-encoder.js';
+import { accessField, leasesField, outputField, payloadFields, roles } from './native-frame-encoder.js';
+import { readLeaseList } from './native-lease-codec.js';
 import type { KeyRecord, NativeDigest, NativeEvent, NativeFrame, NativePayload } from './native-messages.js';
 import { readOutput } from './output-codec.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
@@ -40,6 +41,10 @@ export function readFrame(reader: ProtoReader): NativeFrame {
     } else if (field === accessField) {
       const outer = reader.enterMessage();
       payload = { type: 'access', ...readAccessAnswer(reader) };
+      reader.leaveMessage(outer);
+    } else if (field === leasesField) {
+      const outer = reader.enterMessage();
+      payload = { type: 'leases', ids: readLeaseList(reader) };
       reader.leaveMessage(outer);
     } else reader.skip();
   }

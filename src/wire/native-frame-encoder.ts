@@ -6,12 +6,15 @@ import { resultCodeNumber } from './command-codec.js';
 import { zabtree } from './generated/protocol.js';
 import { encodeGenerated } from './generated-codec.js';
 import { writeAccessAnswer } from './native-access-codec.js';
+import { writeLeaseList } from './native-lease-codec.js';
 import type { KeyRecord, NativeEvent, NativeFrame, NativePayload, NativeStatus } from './native-messages.js';
 import { outputBytes, writeOutput } from './output-codec.js';
 import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './protobuf/proto-writer.js';
 
+/** They stand behind the output. */
+type LaterPayload = 'access' | 'leases';
 type HotPayload = Extract<NativePayload, { type: 'record' | 'list' | 'watchEvents' | 'watchInitial' }>;
-type ColdPayload = Exclude<NativePayload, HotPayload | { type: 'none' | 'access' }>;
+type ColdPayload = Exclude<NativePayload, HotPayload | { type: LaterPayload | 'none' }>;
 
 /** Field numbers of zabtree.native.Frame's payloads. */
 export const payloadFields = {
@@ -25,11 +28,12 @@ export const payloadFields = {
   watchInitial: 13,
   watchEnded: 14,
   broadcast: 15,
-} as const satisfies Record<Exclude<NativePayload['type'], 'none' | 'access'>, number>;
+} as const satisfies Record<Exclude<NativePayload['type'], LaterPayload | 'none'>, number>;
 
 export const outputField = 16;
-/** A payload too, of a later time. */
+/** Payloads too, of a later time. */
 export const accessField = 17;
+export const leasesField = 18;
 
 /** zabtree.native.Role by number. */
 export const roles = ['looking', 'follower', 'leader'] as const satisfies readonly NativeStatus['role'][];
@@ -49,16 +53,26 @@ export function writeFrameBody(writer: ProtoWriter, frame: NativeFrame): void {
     writeOutput(writer, frame.output);
     writer.endMessage(mark);
   }
-  if (frame.payload.type !== 'access') return;
-  const mark = writer.beginMessage(accessField);
-  writeAccessAnswer(writer, frame.payload);
-  writer.endMessage(mark);
+  writeLaterPayload(writer, frame.payload);
+}
+
+function writeLaterPayload(writer: ProtoWriter, payload: NativePayload): void {
+  if (payload.type === 'access') {
+    const mark = writer.beginMessage(accessField);
+    writeAccessAnswer(writer, payload);
+    writer.endMessage(mark);
+  } else if (payload.type === 'leases') {
+    const mark = writer.beginMessage(leasesField);
+    writeLeaseList(writer, payload.ids);
+    writer.endMessage(mark);
+  }
 }
 
 function writePayloadField(writer: ProtoWriter, payload: NativePayload): void {
   switch (payload.type) {
     case 'none':
     case 'access':
+    case 'leases':
       return;
     case 'record':
     case 'list':

@@ -63,6 +63,7 @@ export type NativeRequestBody =
   /** Its passwords are as they were typed, in UTF-8; the token's secret is empty. */
   | { readonly type: 'changeAccess'; readonly change: AccessChange; readonly identity: RequestIdentity | undefined }
   | { readonly type: 'askAccess'; readonly question: AccessQuestion }
+  | { readonly type: 'listLeases'; readonly local: boolean; readonly seen: Zxid }
   | { readonly type: 'broadcast'; readonly payload: Bytes }
   | { readonly type: 'subscribeBroadcasts' }
   | { readonly type: 'unsubscribeBroadcasts' }
@@ -146,7 +147,9 @@ export type NativePayload =
   | { readonly type: 'watchInitial'; readonly records: readonly KeyRecord[]; readonly last: boolean }
   | { readonly type: 'watchEnded' }
   | { readonly type: 'broadcast'; readonly payload: Bytes }
-  | ({ readonly type: 'access' } & AccessAnswer);
+  | ({ readonly type: 'access' } & AccessAnswer)
+  /** In order, as numbers without a sign. */
+  | { readonly type: 'leases'; readonly ids: readonly bigint[] };
 
 /** What the question was about; the rest is empty. */
 export interface AccessAnswer {

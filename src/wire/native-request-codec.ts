@@ -10,12 +10,13 @@ import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated, encodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
 import { readAccessQuestion, readChangeAccess, writeAccessQuestion, writeChangeAccess } from './native-access-codec.js';
+import { readListLeases, writeListLeases } from './native-lease-codec.js';
 import type { NativeRange, NativeRequest, NativeRequestBody, ReceivedRequest } from './native-messages.js';
 import type { ProtoReader } from './protobuf/proto-reader.js';
 import type { ProtoWriter } from './protobuf/proto-writer.js';
 import { WireError } from './protobuf/wire-error.js';
 
-type ColdBody = Exclude<NativeRequestBody, { type: 'write' | 'get' | 'changeAccess' | 'askAccess' }>;
+type ColdBody = Exclude<NativeRequestBody, { type: 'write' | 'get' | 'changeAccess' | 'askAccess' | 'listLeases' }>;
 
 const fields = {
   id: 1,
@@ -34,6 +35,7 @@ const fields = {
   authenticate: 14,
   changeAccess: 15,
   askAccess: 16,
+  listLeases: 17,
 } as const satisfies Record<NativeRequestBody['type'] | 'id' | 'timeoutMs', number>;
 
 /** Appends the body of a request's frame. */
@@ -65,6 +67,12 @@ export function writeRequest(writer: ProtoWriter, request: NativeRequest): void 
     case 'askAccess': {
       const mark = writer.beginMessage(fields.askAccess);
       writeAccessQuestion(writer, body.question);
+      writer.endMessage(mark);
+      return;
+    }
+    case 'listLeases': {
+      const mark = writer.beginMessage(fields.listLeases);
+      writeListLeases(writer, body);
       writer.endMessage(mark);
       return;
     }
@@ -119,7 +127,7 @@ export function readRequest(reader: ProtoReader): ReceivedRequest {
       id = reader.varint();
     } else if (field === fields.timeoutMs) {
       timeoutMs = reader.varint();
-    } else if (field <= fields.askAccess) {
+    } else if (field <= fields.listLeases) {
       const outer = reader.enterMessage();
       body = readBody(reader, field);
       reader.leaveMessage(outer);
@@ -141,6 +149,8 @@ function readBody(reader: ProtoReader, field: number): NativeRequestBody {
       return readChangeAccess(reader);
     case fields.askAccess:
       return { type: 'askAccess', question: readAccessQuestion(reader) };
+    case fields.listLeases:
+      return readListLeases(reader);
     default:
       return readColdBody(reader.rest(), field);
   }

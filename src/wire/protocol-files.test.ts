@@ -13,10 +13,10 @@ import { describe, expect, it } from 'vitest';
 const directory = fileURLToPath(new URL('../../protocol/', import.meta.url));
 
 const expected: Readonly<Record<string, string>> = {
-  'command.proto': '23986a682cd4e120',
+  'command.proto': '11c67eb2b9e12a02',
   'election.proto': '7bb1e0576077a94c',
   'log.proto': 'ca91595accfa3dbd',
-  'native.proto': '1758a1472ae0de3d',
+  'native.proto': '029227c104741040',
   'peer.proto': '391d9a89a3b2ed07',
 };
 

@@ -102,6 +102,8 @@ const envelopes: readonly CommandEnvelope[] = [
   { command: { type: 'add', key, value } },
   { command: { type: 'set', key, value: nothing }, identity },
   { command: { type: 'set', key, value, expectedRevision: revision } },
+  { command: { type: 'set', key, value, expectedRevision: revision, lease: -5n } },
+  { command: { type: 'add', key, value, lease: 5n } },
   { command: { type: 'delete', key }, identity: { ...identity, client: safeMax as ClientId } },
   { command: { type: 'delete', key, expectedRevision: 0 as Revision } },
   { command: { type: 'compact', revision } },
@@ -336,6 +338,7 @@ const requestBodies: readonly NativeRequestBody[] = [
   },
   { type: 'askAccess', question: { type: 'permissionsOfRole', name: 'r' } },
   { type: 'askAccess', question: { type: 'users' } },
+  { type: 'listLeases', local: true, seen: zxid },
 ];
 export const requests = requestBodies.map((body, index) =>
   written((writer) => writeRequest(writer, { id: index + 1, timeoutMs: index % 2 === 0 ? 0 : 1_000, body })),
@@ -389,6 +392,7 @@ const payloads: readonly NativePayload[] = [
     names: ['root', 'u'],
     permissions: [{ type: 'readwrite', key, rangeEnd: nothing }],
   },
+  { type: 'leases', ids: [7n, -1n] },
 ];
 export const frames = payloads.map((payload, index) => {
   const code = index % 2 === 0 ? 'OK' : 'OVERLOADED';

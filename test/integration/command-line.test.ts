@@ -59,6 +59,26 @@ test('set with an expected revision writes only if it is the revision', async ()
   expect(refused.stderr).toContain('REVISION_MISMATCH');
 });
 
+test('add and set hang a key on a lease, get tells which, and a lease that is not there exits 3', async () => {
+  expect((await run(['lease', 'grant', '600', '--id', 'ab12'])).code).toBe(0);
+  expect((await run(['add', 'held/a', '1', '--lease', 'ab12'])).code).toBe(0);
+  expect((await run(['set', 'held/b', '2', '--lease', 'ab12', '--expected-revision', '0'])).code).toBe(0);
+  const got = await run(['get', 'held/a']);
+  expect(got).toMatchObject({ code: 0, stdout: '1', stderr: 'zabtree: held by lease ab12\n' });
+  expect(await json(['get', 'held/b'])).toMatchObject({ value: '2', lease: 'ab12' });
+  expect(await json(['lease', 'ttl', 'ab12', '--keys'])).toMatchObject({
+    keys: [{ key: 'held/a' }, { key: 'held/b' }],
+  });
+  expect(await json(['lease', 'list'])).toMatchObject({ leases: ['ab12'] });
+  for (const command of ['add', 'set']) {
+    const refused = await run([command, 'held/c', '1', '--lease', 'ab13']);
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toContain('Cannot put a key with lease ab13: there is no such lease');
+  }
+  expect((await run(['lease', 'revoke', 'ab12'])).code).toBe(0);
+  expect((await run(['get', 'held/a'])).code).toBe(3);
+});
+
 test('txn takes and prints what etcdctl does, and carries nothing out of input that it cannot take', async () => {
   const lines = [
     'mod("txn/a") = "0"',

@@ -202,7 +202,14 @@ test('the further commands answer', async () => {
     '',
     '',
     'lease grant 600 --id 1f',
+    'set held/a v --lease 1f',
+    'add held v 2 --lease 1f',
+    'set held/a v 1 --lease 2f',
+    'set held/a v --lease no',
+    'set held/a v 1 2',
+    'get held/a',
     'lease ttl 1f --keys',
+    'lease list',
     'lease keep-alive 1f',
     'lease keep-alive 1f --every 1s',
     'lease revoke 1f',
@@ -222,6 +229,14 @@ test('the further commands answer', async () => {
   expect(stdout.match(/ leader /g)).toHaveLength(2);
   expect(stdout).toContain('3 nodes agree');
   expect(stdout).toContain('\n1f\nOK, granted for 600 s\n');
+  expect(stdout).toContain('\nOK, granted for 600 s\nheld-0\nheld-1\nheld/a\n');
+  expect(stdout).toContain('\n1f\nOK, 1 lease\n');
+  expect(stdout).toContain('\nResult = v, len(result) = 1, lease = 1f\n');
+  expect(stdout).toContain('\nError : LEASE_NOT_FOUND: Cannot put a key with lease 2f: there is no such lease\n');
+  expect(stdout).toContain('\nError : INVALID_ARGUMENT: Cannot take --lease no: expected a lease id');
+  expect(stdout).toContain(
+    '\nError : INVALID_ARGUMENT: Cannot write: expected key, value, a number or nothing, --lease',
+  );
   expect(stdout).toContain('\nOK, renewed 1f for 600 s\n');
   expect(stdout).toMatch(/\nError : INVALID_ARGUMENT: Cannot run lease keep-alive: unknown option '--every'\n/);
   expect(stdout).toMatch(/\nOK, revoked 1f, revision \d+\n/);

@@ -9,10 +9,13 @@ const safe = fc.oneof(fc.maxSafeNat(), fc.nat(300));
 const positive = safe.map((value) => value || 1);
 const bytes = fc.uint8Array({ maxLength: 300 });
 
+/** Not 0, which reads as none. */
+const lease = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((id) => id || 1n);
+
 const command = fc.oneof(
-  fc.record({ type: fc.constant('add'), key: bytes, value: bytes }),
+  fc.record({ type: fc.constant('add'), key: bytes, value: bytes, lease }, { requiredKeys: ['type', 'key', 'value'] }),
   fc.record(
-    { type: fc.constant('set'), key: bytes, value: bytes, expectedRevision: safe },
+    { type: fc.constant('set'), key: bytes, value: bytes, expectedRevision: safe, lease },
     { requiredKeys: ['type', 'key', 'value'] },
   ),
   fc.record({ type: fc.constant('delete'), key: bytes, expectedRevision: safe }, { requiredKeys: ['type', 'key'] }),

@@ -91,6 +91,22 @@ describe('the native protocol with access control', () => {
     await root.digest();
   });
 
+  it('hangs keys on a lease, and lists leases, for whom all keys that they hold are', async () => {
+    const { service, peer } = await serve();
+    await enable(service);
+    const root = clientOf(peer, 'root');
+    const user = clientOf(peer, 'u');
+    const { id: lease } = await root.leases.grant(60, { id: 7n });
+    await user.set('a1', '1', { lease });
+    expect((await user.leases.list()).ids).toEqual([lease]);
+    await root.add('c', '1', { lease });
+    await expect(user.set('a1', '2', { lease })).rejects.toEqual(code('PERMISSION_DENIED'));
+    await expect(user.add('a2', '2', { lease })).rejects.toEqual(code('PERMISSION_DENIED'));
+    await expect(user.leases.list()).rejects.toEqual(code('PERMISSION_DENIED'));
+    expect((await root.leases.list()).ids).toEqual([lease]);
+    await user.set('a1', '2');
+  });
+
   it('says at once that a password is wrong, and does not show it', async () => {
     const { service, peer } = await serve();
     await enable(service);

@@ -147,6 +147,15 @@ describe('requests over TCP', () => {
     expect(await client.take((frame) => frame.id === 77)).toMatchObject({ code: 'UNSUPPORTED' });
   });
 
+  it('list the leases that there are, in order', async () => {
+    const client = await (await setup()).connect();
+    for (const id of [7n, -1n, 300n]) {
+      await client.ask({ type: 'write', envelope: { command: { type: 'leaseGrant', id, ttlSeconds: 60 } } });
+    }
+    const listed = await client.ask({ type: 'listLeases', local: false, seen: zxidZero });
+    expect(listed.payload).toEqual({ type: 'leases', ids: [7n, 300n, -1n] });
+  });
+
   it('wait for the state that the client has seen elsewhere', async () => {
     const bench = await setup();
     const client = await bench.connect();

@@ -1,10 +1,10 @@
-// `lease grant`, `revoke`, `keep-alive` and `ttl`, on the command line and in the interactive client.
+// `lease grant`, `revoke`, `keep-alive`, `ttl` and `list`, on the command line and in the interactive client.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from '../../shared/errors.js';
 import { formatLease } from '../../shared/ids.js';
 import type { CommandContext } from '../command-context.js';
-import { jsonBytes, shown, write, writeJson } from '../output.js';
+import { counted, jsonBytes, shown, write, writeJson } from '../output.js';
 
 export async function runGrant(context: CommandContext, seconds: number, wanted: bigint | undefined): Promise<void> {
   const options = wanted === undefined ? {} : { id: wanted };
@@ -51,6 +51,15 @@ export async function runTimeToLive(context: CommandContext, id: bigint, withKey
   for (const key of keys) {
     await write(shown(key));
     await write('\n');
+  }
+}
+
+export async function runLeaseList(context: CommandContext): Promise<void> {
+  const { ids, revision } = await context.client.leases.list();
+  if (context.output === 'json') await writeJson({ leases: ids.map(formatLease), revision });
+  else {
+    for (const id of ids) await write(`${formatLease(id)}\n`);
+    context.tell(counted(ids.length, 'lease'));
   }
 }
 

@@ -12,6 +12,8 @@ export interface KeyLoadOptions {
   readonly key: string;
   readonly value: string;
   readonly count: number;
+  /** That holds the keys; undefined: none. */
+  readonly lease: bigint | undefined;
   readonly timeoutMs: number;
 }
 
@@ -66,12 +68,13 @@ export class KeyLoad {
   }
 
   #send(index: number): void {
-    const { operation, count, key, value, timeoutMs } = this.#options;
+    const { operation, count, key, value, lease, timeoutMs } = this.#options;
     const suffix = count > 1 ? `-${index}` : '';
     const command: Command = {
       type: operation,
       key: Buffer.from(`${key}${suffix}`),
       value: Buffer.from(`${value}${suffix}`),
+      ...(lease === undefined ? {} : { lease }),
     };
     const sentMs = performance.now();
     this.#inFlight++;

@@ -1,11 +1,13 @@
 // The commands of the interactive client. What a command needs and was not typed with it is asked for, one prompt a line.
 
+import { InvalidArgumentError } from 'commander';
 import type { ZabtreeClient } from '../../client/zabtree-client.js';
 import { nearestKey } from '../../config/nearest-key.js';
 import { StoreError } from '../../shared/errors.js';
+import { formatLease } from '../../shared/ids.js';
 import { agreementText, digestTable } from '../commands/digest-command.js';
 import { statusTable } from '../commands/status-command.js';
-import type { Target } from '../connection-options.js';
+import { leaseId, type Target } from '../connection-options.js';
 import { askMembers } from '../member-status.js';
 import { counted, printable, table } from '../output.js';
 import { commandWords } from './command-words.js';
@@ -30,6 +32,7 @@ const wordShownMax = 60;
 /** The words that leave, and the one that explains, also where a peer is to be selected. */
 const exitWords = ['exit', 'quit'];
 const helpWord = 'help';
+const leaseFlag = '--lease';
 
 export function isExit(line: string): boolean {
   return exitWords.includes(line.trim().toLowerCase());
@@ -115,8 +118,12 @@ export class ReplCommands {
     const many = 'n > 1 sends key-0, key-1, … with value-0, value-1, …';
     const listed = `print keys and values, at most ${listLimitDefault} unless told`;
     return [
-      command('Add', '[key value [n]]', 3, `create keys: ${many}`, (words) => this.#write('add', words)),
-      command('Set', '[key value [n]]', 3, 'create or overwrite keys', (words) => this.#write('set', words)),
+      command('Add', `[key value [n] [${leaseFlag} ID]]`, 5, `create keys: ${many}`, (words) =>
+        this.#write('add', words),
+      ),
+      command('Set', `[key value [n] [${leaseFlag} ID]]`, 5, 'create or overwrite keys', (words) =>
+        this.#write('set', words),
+      ),
       command('Delete', '[key]', 1, 'delete a key', (words) => this.#delete(words)),
       command('Get', '[key]', 1, 'print a value', (words) => this.#get(words)),
       command('list', '[prefix [limit]]', 2, listed, (words) => this.#list(words)),
@@ -142,7 +149,8 @@ export class ReplCommands {
     ].join('\n');
   }
 
-  async #write(operation: 'add' | 'set', rest: readonly string[]): Promise<void> {
+  async #write(operation: 'add' | 'set', words: readonly string[]): Promise<void> {
+    const { rest, lease } = withLease(words);
     const { reader, client, timeoutMs } = this.#context;
     const key = rest[0] ?? (await reader.ask('Enter Starting Key'))?.trim();
     if (key === undefined) return;
@@ -153,14 +161,16 @@ export class ReplCommands {
     const count = repetitionOf(repetition);
     if (key === '') throw new StoreError('INVALID_ARGUMENT', 'The key is empty');
     if (count === 1) {
-      const { revision } = await (operation === 'add' ? client.add(key, value) : client.set(key, value));
+      const { revision } = await client[operation](key, value, lease === undefined ? {} : { lease });
       print(`OK, revision = ${revision}`);
       return;
     }
     await this.#runLoad(
       new ProgressBar(process.stderr, count),
       (bar) =>
-        new KeyLoad(client, { operation, key, value, count, timeoutMs }, (done, errors) => bar.update(done, errors)),
+        new KeyLoad(client, { operation, key, value, count, lease, timeoutMs }, (done, errors) =>
+          bar.update(done, errors),
+        ),
     );
   }
 
@@ -192,7 +202,8 @@ export class ReplCommands {
     process.stdout.write('Result = ');
     const part = shownPart(record.value);
     process.stdout.write(process.stdout.isTTY ? printable(part) : part);
-    process.stdout.write(`${cutMark(record.value)}, len(result) = ${record.value.length}\n`);
+    const lease = record.lease === 0n ? '' : `, lease = ${formatLease(record.lease)}`;
+    process.stdout.write(`${cutMark(record.value)}, len(result) = ${record.value.length}${lease}\n`);
   }
 
   async #askKey(rest: readonly string[]): Promise<string | undefined> {
@@ -262,6 +273,29 @@ export class ReplCommands {
     }
     client.usePeer(index);
     print(`Using ${peers[index] ?? ''}`);
+  }
+}
+
+/** Behind key and value, which may be any words. */
+function withLease(words: readonly string[]): {
+  readonly rest: readonly string[];
+  readonly lease: bigint | undefined;
+} {
+  const at = words.indexOf(leaseFlag, 2);
+  if (at < 0 && words.length <= 3) return { rest: words, lease: undefined };
+  const id = at < 0 ? undefined : words[at + 1];
+  if (id === undefined || words.length > at + 2) {
+    throw new StoreError('INVALID_ARGUMENT', `Cannot write: expected key, value, a number or nothing, ${leaseFlag} ID`);
+  }
+  return { rest: words.slice(0, at), lease: leaseOf(id) };
+}
+
+function leaseOf(text: string): bigint {
+  try {
+    return leaseId(text);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new StoreError('INVALID_ARGUMENT', `Cannot take ${leaseFlag} ${beginningOf(text)}: ${error.message}`);
   }
 }
 

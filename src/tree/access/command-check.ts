@@ -43,12 +43,15 @@ function isPermitted(command: JudgedCommand, grants: Grants, state: CheckedState
   switch (command.type) {
     case 'add':
       // That it fails where the key exists tells about the key.
-      return mayRead(grants, keyOnly(command.key)) && mayWrite(grants, keyOnly(command.key));
+      return (
+        mayRead(grants, keyOnly(command.key)) &&
+        mayWrite(grants, keyOnly(command.key)) &&
+        mayHang(command.lease, grants, state)
+      );
     case 'set':
-    case 'delete': {
-      const keys = keyOnly(command.key);
-      return mayWrite(grants, keys) && (command.expectedRevision === undefined || mayRead(grants, keys));
-    }
+      return mayChange(command, grants) && mayHang(command.lease, grants, state);
+    case 'delete':
+      return mayChange(command, grants);
     case 'transact':
       return isTransactionPermitted(command.transaction, grants, state);
     case 'leaseRevoke':
@@ -65,6 +68,16 @@ function isPermitted(command: JudgedCommand, grants: Grants, state: CheckedState
   }
 }
 
+/** That the revision is another one tells about the key. */
+function mayChange({ key, expectedRevision }: Extract<Command, { type: 'set' | 'delete' }>, grants: Grants): boolean {
+  return mayWrite(grants, keyOnly(key)) && (expectedRevision === undefined || mayRead(grants, keyOnly(key)));
+}
+
+/** Who may not revoke a lease shall not hang keys on it either: its other keys and the new one go together. */
+function mayHang(lease: bigint | undefined, grants: Grants, state: CheckedState): boolean {
+  return lease === undefined || lease === 0n || holdsOnly(lease, grants.write, state);
+}
+
 /** Both arms count, whichever is taken: which one that is tells about the keys that are compared. */
 function isTransactionPermitted(transaction: Transaction, grants: Grants, state: CheckedState): boolean {
   const { compares, success, failure } = transaction;
@@ -77,8 +90,7 @@ function isOperationPermitted(operation: TransactionOperation, grants: Grants, s
     case 'put': {
       const keys = keyOnly(operation.key);
       if (!mayWrite(grants, keys) || (operation.wantsPrevious && !mayRead(grants, keys))) return false;
-      // Who may not revoke a lease shall not hang keys on it either: its other keys and this one go together.
-      return operation.lease === 0n || holdsOnly(operation.lease, grants.write, state);
+      return mayHang(operation.lease, grants, state);
     }
     case 'delete':
       return mayWrite(grants, operation.keys) && (!operation.wantsPrevious || mayRead(grants, operation.keys));

@@ -8,6 +8,7 @@ import { handleDigest, handleDigestAll, handleStatus } from './administration.js
 import { handleAuthenticate } from './authenticate.js';
 import { handleBroadcast, handleBroadcastSubscription } from './broadcast.js';
 import { handleGet } from './get.js';
+import { handleListLeases } from './leases.js';
 import { handleList } from './list.js';
 import { handleCancelWatch, handleWatch } from './watch.js';
 import { handleWrite } from './write.js';
@@ -67,6 +68,9 @@ function handle(session: NativeSession, request: ReceivedRequest): void {
       return;
     case 'askAccess':
       handleAskAccess(session, request, body.question);
+      return;
+    case 'listLeases':
+      handleListLeases(session, request, body);
       return;
     case 'status':
       handleStatus(session, request);
