@@ -12,6 +12,8 @@ import {
   appendPeer,
   connectionOptions,
   leaseId,
+  type OutputFlags,
+  outputOption,
   requestCommand,
   timeoutOption,
   wholeNumber,
@@ -193,6 +195,19 @@ function registerSnapshot(program: Command): void {
     const { runRestore } = await import('./commands/restore-command.js');
     const { skipHashCheck, ...settings } = options;
     await runRestore(configFile(settings), flagValues(settings), { file, skipChecksum: skipHashCheck === true });
+  });
+  registerSnapshotStatus(snapshot);
+}
+
+function registerSnapshotStatus(snapshot: Command): void {
+  outputOption(
+    snapshot
+      .command('status')
+      .description('print hash, revision, number of rows and size of a snapshot, as etcdctl does')
+      .addArgument(new Argument('<file>', 'a snapshot that zabtree or etcd has made')),
+  ).action(async (file: string, { output }: OutputFlags) => {
+    const { runSnapshotStatus } = await import('./commands/snapshot-status-command.js');
+    await runSnapshotStatus(file, output);
   });
 }
 

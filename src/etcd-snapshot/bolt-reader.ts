@@ -70,6 +70,15 @@ export class BoltReader {
     return null;
   }
 
+  /** All buckets in the order of their names. */
+  *buckets(): Generator<{ readonly name: Buffer; readonly bucket: BoltBucket }, undefined, undefined> {
+    for (const { key, value, isBucket } of this.rows(this.load(this.meta.root))) {
+      if (!isBucket) throw new SnapshotFileError('it has a row outside of all buckets');
+      yield { name: Buffer.from(key), bucket: new BoltBucket(this, Buffer.from(value)) };
+    }
+    return undefined;
+  }
+
   /** Rows below a page, in order. */
   *rows(root: LoadedPage): Generator<BoltRow, undefined, undefined> {
     const path: Place[] = [{ page: root, next: 0 }];

@@ -25,9 +25,9 @@ import type {
 } from './snapshot-content.js';
 import { SnapshotFileError } from './snapshot-file-error.js';
 
-const checksumBytes = 32;
+export const checksumBytes = 32;
 /** Files of whole pages alone are a multiple of this. */
-const checksumAlignment = 512;
+export const checksumAlignment = 512;
 const hashedChunkBytes = 2 ** 20;
 /** Of all changes of one revision, which are put in order of their keys; and what one takes in memory beside its bytes. */
 const revisionBytesMax = 256 * 2 ** 20;

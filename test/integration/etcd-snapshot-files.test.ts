@@ -10,6 +10,7 @@ import { PasswordHashing } from '../../src/service/password-hashing.js';
 import type { Revision } from '../../src/shared/ids.js';
 import { Secret } from '../../src/shared/secret.js';
 import { etcdctl, hasEtcd, hasEtcdctl, RealEtcd } from '../harness/real-etcd.js';
+import { runZabtree } from '../harness/run-zabtree.js';
 import {
   contentOf,
   deletedVersion,
@@ -70,6 +71,29 @@ describe.skipIf(!hasEtcdctl)('etcdctl', () => {
       totalSize: bytes.length - 32,
     });
     expect(etcdctl(['snapshot', 'status', file, '-w', 'table']).stdout).toMatch(/\|\s+5003 \|/);
+  });
+
+  it('snapshot status says what zabtree snapshot status says, which refuses damaged files', async () => {
+    const file = join(fresh().directory, 'written.db');
+    const bytes = snapshotFile(contentOf({ ...emptyContent, versions, leases }));
+    writeFileSync(file, bytes);
+    const told = etcdctl(['snapshot', 'status', file]).stdout;
+    expect(await runZabtree(['snapshot', 'status', file])).toMatchObject({ code: 0, stdout: told, stderr: '' });
+    const { stdout } = await runZabtree(['snapshot', 'status', file, '-o', 'json']);
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(etcdctl(['snapshot', 'status', file, '-w', 'json']).stdout));
+    const damaged = Buffer.from(bytes);
+    damaged.writeUInt8(damaged.readUInt8(200_000) ^ 1, 200_000);
+    for (const [content, reason] of [
+      [damaged, 'its checksum does not match: it is damaged'],
+      [bytes.subarray(0, bytes.length - 10), 'is that of no snapshot: it was cut off'],
+      [bytes.subarray(0, bytes.length - 4_096), 'pages of 4096'],
+    ] as const) {
+      writeFileSync(file, content);
+      const refused = await runZabtree(['snapshot', 'status', file]);
+      expect(refused).toMatchObject({ code: 1, stdout: '' });
+      expect(refused.stderr).toContain(`Cannot read snapshot "${file}": `);
+      expect(refused.stderr).toContain(reason);
+    }
   });
 
   it('snapshot restore refuses it with one byte changed', () => {
