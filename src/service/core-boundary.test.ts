@@ -9,6 +9,7 @@ import type { RangeSelection } from '../tree/transaction.js';
 import { CoreBoundary } from './core-boundary.js';
 import { createStoreService } from './service.js';
 import type { StoreService } from './store-service.js';
+import { wholeSelection } from './whole-selection.js';
 
 interface Setup {
   readonly node: SingleNode;
@@ -32,12 +33,7 @@ const key = Uint8Array.of(97);
 const local = { local: true, seen: zxidZero, timeoutMs: 0 } as const;
 const read = { ...local, local: false } as const;
 const range = { from: key, to: undefined, at: undefined, limit: 0, bytesMax: 1, keysOnly: false } as const;
-const selection: RangeSelection = {
-  ...{ from: key, to: undefined, single: true, at: undefined, limit: 0, descending: false },
-  sortTarget: 'key',
-  ...{ keysOnly: false, countOnly: false, minModRevision: undefined, maxModRevision: undefined },
-  ...{ minCreateRevision: undefined, maxCreateRevision: undefined },
-};
+const selection: RangeSelection = { ...wholeSelection, from: key, to: undefined, single: true };
 const nothing = (): void => undefined;
 const watched = { from: key, to: undefined, single: true, seen: zxidZero, fromRevision: undefined, withInitial: false };
 const watchSink = { ready: () => true, events: nothing, initial: nothing, ended: nothing };

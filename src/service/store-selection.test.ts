@@ -14,25 +14,12 @@ import type { KeyRecord } from '../tree/store.js';
 import type { RangeSelection, TransactionOperation } from '../tree/transaction.js';
 import { createStoreService } from './service.js';
 import type { SelectionHandle, SelectionHead, SelectionSink, StoreService } from './store-service.js';
+import { wholeSelection } from './whole-selection.js';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
 const text = (value: Uint8Array): string => Buffer.from(value).toString('latin1');
 const local = { local: true, seen: zxidZero, timeoutMs: 1_000 };
-const everything: RangeSelection = {
-  from: bytes('\0'),
-  to: undefined,
-  single: false,
-  at: undefined,
-  limit: 0,
-  sortTarget: 'key',
-  descending: false,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: undefined,
-  maxModRevision: undefined,
-  minCreateRevision: undefined,
-  maxCreateRevision: undefined,
-};
+const everything: RangeSelection = { ...wholeSelection, from: bytes('\0'), to: undefined, single: false };
 
 function shown({ key, value, createRevision, modRevision, version, lease }: KeyRecord): string {
   return `${text(key)}=${text(value)} ${createRevision} ${modRevision} ${version} ${lease}`;

@@ -3,6 +3,7 @@
 // the caller's name, and what fails ends the call.
 
 import type { SelectionHead, SelectionSink, WatchHandle, WatchSink } from '../../service/store-service.js';
+import { wholeSelection } from '../../service/whole-selection.js';
 import { type Bytes, emptyBytes, prefixEnd } from '../../shared/bytes.js';
 import type { ErrorCode, StoreError } from '../../shared/errors.js';
 import { type Revision, revisionFirst, zxidZero } from '../../shared/ids.js';
@@ -168,30 +169,19 @@ export class QueueCall {
   }
 }
 
-const everything: Omit<RangeSelection, keyof KeySelection> = {
-  at: undefined,
-  limit: 1,
-  sortTarget: 'create',
-  descending: false,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: undefined,
-  maxModRevision: undefined,
-  minCreateRevision: undefined,
-  maxCreateRevision: undefined,
-};
+const first: Omit<RangeSelection, keyof KeySelection> = { ...wholeSelection, limit: 1, sortTarget: 'create' };
 
 /** Of the keys with this prefix the one that was created first. */
 export function oldestOf(prefix: Bytes): RangeSelection {
-  return { ...everything, ...prefixed(prefix) };
+  return { ...first, ...prefixed(prefix) };
 }
 
 function newestOf(prefix: Bytes): RangeSelection {
-  return { ...everything, ...prefixed(prefix), descending: true };
+  return { ...first, ...prefixed(prefix), descending: true };
 }
 
 export function exactly(key: Bytes): RangeSelection {
-  return { ...everything, from: key, to: undefined, single: true };
+  return { ...wholeSelection, from: key, to: undefined, single: true };
 }
 
 export function prefixed(prefix: Bytes): KeySelection {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ClientPortBench, turns, until } from '../../../test/support/client-port-bench.js';
 import { bytesOf, setOf } from '../../../test/support/native-test-client.js';
 import { type Limits, limits } from '../../config/limits.js';
+import { wholeSelection } from '../../service/whole-selection.js';
 import type { RangeSelection, TransactionOperation } from '../../tree/transaction.js';
 import type { NativeRequestBody } from '../../wire/native-messages.js';
 
@@ -21,10 +22,10 @@ async function setup(overrides: Partial<Limits>): Promise<ClientPortBench> {
 
 describe('a client that asks for large answers', () => {
   const range: RangeSelection = {
-    ...{ from: bytesOf('big'), to: bytesOf('bih'), single: false, at: undefined, limit: 0 },
-    ...{ sortTarget: 'key', descending: false, keysOnly: false, countOnly: false },
-    ...{ minModRevision: undefined, maxModRevision: undefined },
-    ...{ minCreateRevision: undefined, maxCreateRevision: undefined },
+    ...wholeSelection,
+    from: bytesOf('big'),
+    to: bytesOf('bih'),
+    single: false,
   };
   const transactOf = (...success: TransactionOperation[]): NativeRequestBody => ({
     type: 'write',

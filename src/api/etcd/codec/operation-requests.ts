@@ -1,6 +1,7 @@
 // Range, Put, DeleteRange and Txn requests as the store's own operations. Decoded by hand: every request of a client's
 // data comes through here. What no operation can say is a value of its own, for the checks to refuse. Bytes are views.
 
+import { wholeSelection } from '../../../service/whole-selection.js';
 import { type Bytes, compareBytes, emptyBytes } from '../../../shared/bytes.js';
 import { type Revision, toRevision } from '../../../shared/ids.js';
 import type {
@@ -26,21 +27,7 @@ const partsMax = 65_536;
 /** Each level takes an operation from those that its parent leaves, so deeper ones are too many in any case. */
 const depthMax = 1_024;
 
-const nothingSelected: RangeSelection = {
-  from: emptyBytes,
-  to: undefined,
-  single: true,
-  at: undefined,
-  limit: 0,
-  sortTarget: 'key',
-  descending: false,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: undefined,
-  maxModRevision: undefined,
-  minCreateRevision: undefined,
-  maxCreateRevision: undefined,
-};
+const nothingSelected: RangeSelection = { ...wholeSelection, from: emptyBytes, to: undefined, single: true };
 
 /** An operation of a transaction that says nothing at all. */
 export const operationMissing: TransactionOperation = { type: 'range', selection: nothingSelected };
