@@ -7,7 +7,7 @@ import type { SeededRandom } from '../shared/random.js';
 import type { EpochRecord, SyncPlan } from './effects.js';
 import type { DurableState } from './events.js';
 import type { History } from './history.js';
-import type { Admission, Ballot, FollowerMessage, LeaderMessage, Role } from './messages.js';
+import type { Admission, Ballot, ElectionMessage, FollowerMessage, LeaderMessage } from './messages.js';
 
 /** What the operator may set, milliseconds. Everything else is derived from it (see Limits). */
 export interface ZabTiming {
@@ -108,13 +108,7 @@ export type Continuation =
   | 'announceVoter';
 
 /** Latest datagram of a peer while this node looks for a leader. */
-export interface HeardVote {
-  readonly role: Role;
-  readonly round: number;
-  readonly vote: Ballot;
-  readonly ensembleId: EnsembleId | null;
-  readonly currentEpoch: Epoch;
-  readonly probation: boolean;
+export interface HeardVote extends ElectionMessage {
   readonly heardMs: number;
 }
 
