@@ -1,17 +1,31 @@
 // The large requests that are half there, over all connections. Each has to find room for the whole of it before more of
 // it is read, waits for its turn, and has to be there in time: many clients that send the beginnings of requests take a
-// bounded sum of memory for a bounded time, and small requests of others are read as ever.
+// bounded sum of memory for a bounded time, and small requests of others are read as ever. While some wait, those who have
+// most give way: no address can keep the room from others.
 
 import { StoreError } from '../shared/errors.js';
 
 /** A request up to this size needs no room of its own. */
 export const smallArrivalBytes = 64 * 2 ** 10;
 
+/** A request that has room keeps it for so long in any case. With what it sends of 2 MiB in that time others get on. */
+const patienceMs = 2_000;
+
+interface Room {
+  readonly bytes: number;
+  /** Since when its client alone is waited for. */
+  sinceMs: number;
+}
+
 export class ArrivalBudget {
   private readonly totalBytesMax: number;
   private reservedBytes = 0;
-  /** In the order in which they came. */
+  /** In the order in which they were given room, and in that in which they came. */
+  private readonly reading = new Map<Arrival, Room>();
   private readonly waiting = new Map<Arrival, number>();
+  private readonly bytesByAddress = new Map<string, number>();
+  /** Runs while somebody waits. */
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(totalBytesMax: number) {
     this.totalBytesMax = totalBytesMax;
@@ -20,29 +34,88 @@ export class ArrivalBudget {
   /** True: the room is taken. False: `granted` will be called. */
   reserve(arrival: Arrival, bytes: number): boolean {
     if (this.waiting.size === 0 && this.reservedBytes + bytes <= this.totalBytesMax) {
-      this.reservedBytes += bytes;
+      this.take(arrival, bytes);
       return true;
     }
     this.waiting.set(arrival, bytes);
+    this.watch();
     return false;
   }
 
   /** Gives the room back, or the place among those who wait. */
-  release(arrival: Arrival, bytes: number): void {
-    if (!this.waiting.delete(arrival)) this.reservedBytes -= bytes;
-    for (const [next, wanted] of this.waiting) {
-      if (this.reservedBytes + wanted > this.totalBytesMax) break;
+  release(arrival: Arrival): void {
+    if (!this.waiting.delete(arrival)) this.giveBack(arrival);
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      const bytes = this.waiting.get(next) ?? 0;
+      if (this.reservedBytes + bytes > this.totalBytesMax) break;
       this.waiting.delete(next);
-      this.reservedBytes += wanted;
+      this.take(next, bytes);
       next.granted();
     }
+  }
+
+  private take(arrival: Arrival, bytes: number): void {
+    this.reservedBytes += bytes;
+    this.reading.set(arrival, { bytes, sinceMs: performance.now() });
+    this.bytesByAddress.set(arrival.address, this.bytesOf(arrival.address) + bytes);
+  }
+
+  private giveBack(arrival: Arrival): void {
+    const bytes = this.reading.get(arrival)?.bytes ?? 0;
+    this.reading.delete(arrival);
+    this.reservedBytes -= bytes;
+    const left = this.bytesOf(arrival.address) - bytes;
+    if (left > 0) this.bytesByAddress.set(arrival.address, left);
+    else this.bytesByAddress.delete(arrival.address);
+  }
+
+  private bytesOf(address: string): number {
+    return this.bytesByAddress.get(address) ?? 0;
+  }
+
+  /** Of those who wait: who comes from the address that has least, and of these the first. */
+  private next(): Arrival | undefined {
+    let least: Arrival | undefined;
+    for (const arrival of this.waiting.keys()) {
+      if (least === undefined || this.bytesOf(arrival.address) < this.bytesOf(least.address)) least = arrival;
+    }
+    return least;
+  }
+
+  private watch(): void {
+    // What has arrived while this process was busy is read first.
+    this.timer ??= setTimeout(() => setImmediate(() => this.makeWay()), patienceMs / 4).unref();
+  }
+
+  /** Those who have had room for long give way, of the address that has most the first. */
+  private makeWay(): void {
+    this.timer = undefined;
+    for (let first = this.firstOfMost(); first !== undefined && this.waiting.size > 0; first = this.firstOfMost()) {
+      first.giveWay();
+    }
+    if (this.waiting.size > 0) this.watch();
+  }
+
+  private firstOfMost(): Arrival | undefined {
+    const nowMs = performance.now();
+    const most = Math.max(...this.bytesByAddress.values());
+    let first: Arrival | undefined;
+    for (const [arrival, room] of this.reading) {
+      if (!arrival.isRead) room.sinceMs = nowMs;
+      else if (nowMs - room.sinceMs >= patienceMs && this.bytesOf(arrival.address) === most) first ??= arrival;
+    }
+    return first;
   }
 }
 
 export interface ArrivalHost {
+  /** That the request comes from. */
+  readonly address: string;
+  /** What its client sends is read. False: it waits for something else of this server. */
+  isRead(): boolean;
   /** There is room: read on. */
   granted(): void;
-  /** It was not whole in time. */
+  /** It was not whole in time, or gave way to others. */
   late(error: StoreError): void;
 }
 
@@ -52,13 +125,20 @@ export class Arrival {
   private readonly timeoutMs: number;
   private readonly host: ArrivalHost;
   private state: 'none' | 'waiting' | 'reading' = 'none';
-  private bytes = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(budget: ArrivalBudget, timeoutMs: number, host: ArrivalHost) {
     this.budget = budget;
     this.timeoutMs = timeoutMs;
     this.host = host;
+  }
+
+  get address(): string {
+    return this.host.address;
+  }
+
+  get isRead(): boolean {
+    return this.host.isRead();
   }
 
   get active(): boolean {
@@ -72,7 +152,6 @@ export class Arrival {
 
   /** A request of so many bytes has begun. False: it has to wait for room. */
   begin(bytes: number): boolean {
-    this.bytes = bytes;
     this.timer = setTimeout(() => this.late(), this.timeoutMs);
     this.state = this.budget.reserve(this, bytes) ? 'reading' : 'waiting';
     return this.state === 'reading';
@@ -88,7 +167,12 @@ export class Arrival {
     if (this.state === 'none') return;
     this.state = 'none';
     clearTimeout(this.timer);
-    this.budget.release(this, this.bytes);
+    this.budget.release(this);
+  }
+
+  /** Others wait for the room that it has. */
+  giveWay(): void {
+    this.fail('A request gave way to others: it had room for long and has not arrived');
   }
 
   private late(): void {
@@ -96,6 +180,10 @@ export class Arrival {
       this.state === 'waiting'
         ? 'The server holds too many bytes of unfinished requests'
         : `A request has not arrived within ${this.timeoutMs} ms of its beginning`;
+    this.fail(message);
+  }
+
+  private fail(message: string): void {
     this.end();
     this.host.late(new StoreError('OVERLOADED', message));
   }

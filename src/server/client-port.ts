@@ -4,7 +4,6 @@
 // next member.
 
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { ArrivalBudget } from '../api/arrival-budget.js';
 import type { GrpcMethods } from '../api/etcd/grpc/grpc-call.js';
@@ -134,7 +133,7 @@ export class ClientPort {
     const { limits, log, budget, arrivals, guard } = this;
     const shared = { limits, budget, arrivals, guard };
     const native = new NativeListener({ ...shared, service, log });
-    const acceptWebSocket = (socket: WebSocket, carrier: Duplex): void =>
+    const acceptWebSocket = (socket: WebSocket, carrier: Socket): void =>
       native.accept(new WebSocketStream(socket, carrier));
     const http = new HttpListener({ ...shared, routes: [healthzRoute(service), ...routes], acceptWebSocket });
     const monitors = new HttpListener({ ...shared, routes: monitorRoutes });

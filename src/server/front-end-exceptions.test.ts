@@ -193,6 +193,7 @@ describe('the native protocol', () => {
 });
 
 class MemoryStream implements ByteStream {
+  readonly address = '';
   readonly unsentBytes = 0;
   readonly unfinishedBytes = 0;
   handler: ByteStreamHandler | null = null;

@@ -24,7 +24,7 @@ export interface HttpListenerOptions {
   readonly arrivals: ArrivalBudget;
   readonly guard: FrontEndGuard;
   /** Takes a WebSocket that a client opened at `webSocketPath`; undefined: there are none. */
-  readonly acceptWebSocket?: (socket: WebSocket, carrier: Duplex) => void;
+  readonly acceptWebSocket?: (socket: WebSocket, carrier: Socket) => void;
 }
 
 export const webSocketPath = '/v1/ws';

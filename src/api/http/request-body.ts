@@ -52,6 +52,8 @@ class RequestBody {
     const { contain } = options;
     const { requestArrivalTimeoutMs } = options.limits;
     this.arrival = new Arrival(options.arrivals, requestArrivalTimeoutMs, {
+      isRead: () => true,
+      address: carrier.socket.remoteAddress ?? '',
       granted: () => contain(() => request.resume()),
       late: (error) => contain(() => this.refuse(503, error.message)),
     });

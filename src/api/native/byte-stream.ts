@@ -13,6 +13,8 @@ export interface ByteStreamHandler {
 }
 
 export interface ByteStream {
+  /** That the client comes from. */
+  readonly address: string;
   /** Called once, before anything else. */
   start(handler: ByteStreamHandler): void;
   /** True: all of it is with the operating system already and the caller may use the memory again. */

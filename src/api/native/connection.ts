@@ -78,6 +78,8 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.decoder = new RequestDecoder(limits.requestFrameBytesMax);
     this.broadcasts = new BroadcastFeed(this);
     this.arrival = new Arrival(options.arrivals, limits.requestArrivalTimeoutMs, {
+      address: stream.address,
+      isRead: () => !this.paused,
       granted: () => this.contain(() => this.readOn()),
       late: (error) => this.contain(() => this.refuse(error)),
     });

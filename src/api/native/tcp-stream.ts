@@ -7,11 +7,13 @@ import { type ByteStream, type ByteStreamHandler, plainBytes } from './byte-stre
 const keepAliveMs = 30_000;
 
 export class TcpStream implements ByteStream {
+  readonly address: string;
   readonly unfinishedBytes = 0;
   private readonly socket: Socket;
 
   constructor(socket: Socket) {
     this.socket = socket;
+    this.address = socket.remoteAddress ?? '';
   }
 
   get unsentBytes(): number {

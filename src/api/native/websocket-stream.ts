@@ -1,7 +1,7 @@
 // A WebSocket as a ByteStream: binary messages are pieces of the stream, whatever their boundaries. Text messages are
 // refused. It never compresses.
 
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { type ByteStream, type ByteStreamHandler, plainBytes } from './byte-stream.js';
 
@@ -10,19 +10,21 @@ const normalClosure = 1000;
 const unsupportedData = 1003;
 
 export class WebSocketStream implements ByteStream {
+  readonly address: string;
   /** Of the message that is arriving: the library keeps it until it is whole. */
   unfinishedBytes = 0;
   private readonly socket: WebSocket;
-  private readonly carrier: Duplex;
+  private readonly carrier: Socket;
   private handler: ByteStreamHandler | null = null;
   private readonly sent = (): void => {
     if (this.socket.bufferedAmount === 0) this.handler?.drained();
   };
 
   /** `carrier`: what the WebSocket's own bytes travel on. */
-  constructor(socket: WebSocket, carrier: Duplex) {
+  constructor(socket: WebSocket, carrier: Socket) {
     this.socket = socket;
     this.carrier = carrier;
+    this.address = carrier.remoteAddress ?? '';
   }
 
   get unsentBytes(): number {

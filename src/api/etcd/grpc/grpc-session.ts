@@ -54,6 +54,7 @@ function settingsOf({ requestsInFlightPerConnectionMax }: Limits): ServerSetting
 
 export class GrpcSession implements CallHost, ConnectionHost {
   readonly commonName: string | undefined;
+  readonly address: string;
   private readonly host: SessionsHost;
   private readonly connection: Http2Connection;
   /** Calls that end with the node. */
@@ -76,6 +77,7 @@ export class GrpcSession implements CallHost, ConnectionHost {
     this.host = host;
     this.socket = socket;
     this.commonName = options.commonName;
+    this.address = socket.remoteAddress ?? '';
     this.connection = new Http2Connection(socket, {
       settings: settingsOf(host.limits),
       handshakeTimeoutMs: host.limits.handshakeTimeoutMs,

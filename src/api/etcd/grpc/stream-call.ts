@@ -18,6 +18,8 @@ export interface CallHost {
   readonly limits: Limits;
   readonly dueCalls: DueCalls;
   readonly arrivals: ArrivalBudget;
+  /** Of the client. */
+  readonly address: string;
   readonly commonName: string | undefined;
   /** Bytes that one of its calls may have unsent without harm to others. */
   readonly roomBytes: number;
@@ -273,6 +275,8 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
       return true;
     }
     this.arrival = new Arrival(host.arrivals, host.limits.requestArrivalTimeoutMs, {
+      address: host.address,
+      isRead: () => !this.full,
       // Called by whoever gives its room back.
       granted: () => this.contain(() => this.readOn()),
       late: (error) => this.contain(() => this.stop(grpcStatus.resourceExhausted, error.message)),
