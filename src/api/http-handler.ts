@@ -20,7 +20,7 @@ export interface HttpRequest {
 export type HttpHeaders = Readonly<Record<string, string>>;
 
 /**
- * Calls after the client has gone do nothing. To HEAD no body is sent, whatever is given here. `broken`: a handler has thrown
+ * Calls after the client has gone do nothing, and none throws anything but a failure of the core. To HEAD no body is sent, whatever is given here. `broken`: a handler has thrown
  * what nobody expected; it is answered with 500, or the connection is cut off in the middle of an answer.
  */
 export interface HttpResponse extends ExceptionOwner {

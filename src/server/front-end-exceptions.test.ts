@@ -224,6 +224,10 @@ describe('HTTP/1.1', () => {
       setImmediate(contained(response, fail));
       return true;
     }),
+    route('/malformed', (_, response) => {
+      setImmediate(() => response.answer(200, { 'no header': '' }, ''));
+      return true;
+    }),
     route('/midway', (_, response) => {
       response.begin(200, {});
       response.send('half');
@@ -240,7 +244,7 @@ describe('HTTP/1.1', () => {
   const get = async (bench: ClientPortBench, path: string): Promise<string> =>
     Buffer.from(await exchange(bench.port.boundPort, `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`)).toString();
 
-  it.each(['/throws', '/later'])('a handler that throws (%s) is answered with 500', async (path) => {
+  it.each(['/throws', '/later', '/malformed'])('a handler that throws (%s) is answered with 500', async (path) => {
     const bench = await setup({ routes });
     expect(await get(bench, path)).toMatch(/^HTTP\/1.1 500 .*The server failed to handle this request\n$/s);
     expect(await get(bench, '/good')).toMatch(/^HTTP\/1.1 200 /);

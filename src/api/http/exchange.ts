@@ -74,30 +74,44 @@ export class HttpExchange implements HttpRequest, HttpResponse {
 
   answer(status: number, headers: HttpHeaders, body: Bytes | string): void {
     if (this.over) return;
-    this.response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
-    this.response.end(this.method === 'HEAD' ? undefined : body, this.sent);
-    this.account();
-    this.options.answered();
+    try {
+      this.write(status, headers, body);
+    } catch (error) {
+      this.broken(error);
+    }
   }
 
   begin(status: number, headers: HttpHeaders): void {
     if (this.over) return;
-    this.response.writeHead(status, headers);
-    // A stream may have nothing to say for long: that it began is known at once.
-    this.response.flushHeaders();
+    try {
+      this.response.writeHead(status, headers);
+      // A stream may have nothing to say for long: that it began is known at once.
+      this.response.flushHeaders();
+    } catch (error) {
+      this.broken(error);
+    }
   }
 
   send(piece: Bytes | string): boolean {
     if (this.over || this.method === 'HEAD') return true;
-    const room = this.response.write(piece, this.sent);
-    this.account();
-    return room;
+    try {
+      const room = this.response.write(piece, this.sent);
+      this.account();
+      return room;
+    } catch (error) {
+      this.broken(error);
+      return true;
+    }
   }
 
   finish(): void {
     if (this.over) return;
-    this.response.end();
-    this.options.answered();
+    try {
+      this.response.end();
+      this.options.answered();
+    } catch (error) {
+      this.broken(error);
+    }
   }
 
   broken(error: unknown): void {
@@ -108,7 +122,7 @@ export class HttpExchange implements HttpRequest, HttpResponse {
       return;
     }
     try {
-      this.answer(500, { 'content-type': 'text/plain; charset=utf-8' }, 'The server failed to handle this request\n');
+      this.write(500, { 'content-type': 'text/plain; charset=utf-8' }, 'The server failed to handle this request\n');
     } catch (again) {
       response.destroy();
       this.options.broken(again);
@@ -122,6 +136,13 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   onGone(listener: () => void): void {
     this.tellGone = listener;
     if (this.gone) listener();
+  }
+
+  private write(status: number, headers: HttpHeaders, body: Bytes | string): void {
+    this.response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+    this.response.end(this.method === 'HEAD' ? undefined : body, this.sent);
+    this.account();
+    this.options.answered();
   }
 
   private closed(): void {
