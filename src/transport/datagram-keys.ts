@@ -22,6 +22,8 @@ interface Member {
   known: Known | undefined;
   /** Under way, and what was known when it began. */
   asking: { readonly before: Known | undefined } | undefined;
+  /** Since it told a new key. */
+  attempts: number;
   pauseMs: number;
   notBeforeMs: number;
 }
@@ -53,8 +55,13 @@ export class DatagramKeys {
   accepts(sender: ServerId, parts: readonly Bytes[], tag: Bytes): boolean {
     const known = this.#members.get(sender)?.known;
     if (known !== undefined && equalTags(datagramTag(known.key, parts), tag)) return true;
-    this.#want(sender);
+    this.doubt(sender);
     return false;
+  }
+
+  /** Something in its name was not what it would say. */
+  doubt(member: ServerId): void {
+    this.#want(member);
   }
 
   /** What this member answers is to be understood. */
@@ -72,7 +79,13 @@ export class DatagramKeys {
     if (known !== undefined && equalTags(known.secret, told.secret)) return;
     const secret = told.secret.slice();
     member.known = { incarnation, boot, secret, key: datagramKeyOf(createSecretKey(secret)) };
+    member.attempts = 0;
     member.pauseMs = keyAskMinMs;
+  }
+
+  /** How often it was asked since it told a new key. */
+  attemptsAt(member: ServerId): number {
+    return this.#members.get(member)?.attempts ?? 0;
   }
 
   /** An attempt is over. True if it was for a tag that did not fit, and the key is the one that was known. */
@@ -91,13 +104,20 @@ export class DatagramKeys {
     if (this.#ask === undefined || member.asking !== undefined || this.#nowMs() < member.notBeforeMs) return;
     member.asking = { before: member.known };
     this.asked++;
+    member.attempts++;
     this.#ask(id);
   }
 
   #member(id: ServerId): Member {
     let member = this.#members.get(id);
     if (member === undefined) {
-      member = { known: undefined, asking: undefined, pauseMs: keyAskMinMs, notBeforeMs: Number.NEGATIVE_INFINITY };
+      member = {
+        known: undefined,
+        asking: undefined,
+        attempts: 0,
+        pauseMs: keyAskMinMs,
+        notBeforeMs: Number.NEGATIVE_INFINITY,
+      };
       this.#members.set(id, member);
     }
     return member;

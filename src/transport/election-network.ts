@@ -139,7 +139,10 @@ export class UdpElectionNetwork implements ElectionNetwork {
       const other = datagram[0] === (tagged ? plainMark : taggedMark);
       if (other) this.counters.unauthenticated++;
       else this.counters.malformed++;
-      if (other) this.#log.warn('key', `An election datagram was dropped: ${oneSided}`);
+      if (other) {
+        this.#log.warn('key', `An election datagram was dropped: ${oneSided}`);
+        if (tagged) this.#doubtSender(datagram);
+      }
       return undefined;
     }
     const end = tagged ? datagram.length - tagBytes : datagram.length;
@@ -156,6 +159,19 @@ export class UdpElectionNetwork implements ElectionNetwork {
     return decoded;
   }
 
+  /** Of a datagram without a tag where there should be one: being asked for its key tells that member what is wrong. */
+  #doubtSender(datagram: Buffer): void {
+    const { datagramKeys } = this.#options;
+    if (datagramKeys === undefined) return;
+    const decoded = readElectionDatagram(new Uint8Array(datagram.buffer, datagram.byteOffset + 1, datagram.length - 1));
+    if (decoded !== undefined && this.#isOther(decoded.sender)) datagramKeys.doubt(decoded.sender);
+  }
+
+  #isOther(id: ServerId): boolean {
+    const { self, members } = this.#options;
+    return id !== self && members.some((member) => member.id === id);
+  }
+
   /** Where each member has a key of its own: by that of whom it says it is from? */
   #isOfSender({ sender }: ElectionDatagram, datagram: Buffer): boolean {
     const { datagramKeys } = this.#options;
@@ -168,14 +184,13 @@ export class UdpElectionNetwork implements ElectionNetwork {
 
   /** Is it of this group and membership, and from whom it says? A tag vouches for the sender in another way. */
   #belongs(datagram: ElectionDatagram, remote: RemoteInfo): boolean {
-    const { group, self, members, membershipHash } = this.#options;
+    const { group, membershipHash } = this.#options;
     const { sender } = datagram;
     const from = `${remote.address}:${remote.port}`;
     let reason: string | undefined;
     if (datagram.group !== group) reason = `it is of group ${datagram.group}`;
     else if (datagram.membershipHash !== membershipHash) reason = 'its sender has a different list of members';
-    else if (sender === self || !members.some((member) => member.id === sender))
-      reason = `server ${sender} is no other member`;
+    else if (!this.#isOther(sender)) reason = `server ${sender} is no other member`;
     else if (!this.#tagged && this.#addresses?.isFrom(sender, remote.address, remote.port) !== true) {
       reason = `this is not the ElectionAddr of server ${sender}; set a cluster key if its address is translated`;
     }

@@ -29,6 +29,8 @@ interface OpenLink {
 }
 
 const keepAliveDelayMs = 5_000;
+/** Members that are started together are often not there at the first attempts. */
+const keyAttemptsUnlogged = 2;
 
 export class TcpPeerNetwork implements PeerNetwork {
   readonly counters: PeerCounters = newPeerCounters();
@@ -157,8 +159,10 @@ export class TcpPeerNetwork implements PeerNetwork {
   /** By a connection of its own, which ends with its handshake. */
   #askForKey(peer: ServerId): void {
     this.#dial(peer, 'keys', (reason) => {
-      this.#log.warn(`key ${peer}`, `Cannot ask server ${peer} for the key of its election datagrams: ${reason}`);
-      this.#options.datagramKeys?.answered(peer);
+      const { datagramKeys } = this.#options;
+      datagramKeys?.answered(peer);
+      if ((datagramKeys?.attemptsAt(peer) ?? 0) > keyAttemptsUnlogged)
+        this.#log.warn(`key ${peer}`, `Cannot ask server ${peer} for the key of its election datagrams: ${reason}`);
     });
   }
 

@@ -1,94 +1,34 @@
-// TLS between members over real sockets: who is let in, what either side is told, and how election datagrams are kept from
-// being forged.
+// TLS between members over real sockets: who is let in, and what either side is told.
 
-import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { type MutableMember, networkOptions, newMembers, PeerRecorder } from '../../test/support/network-recorders.js';
-import { type TestCertificate, testCertificate } from '../../test/support/test-certificates.js';
+import { type MutableMember, newMembers } from '../../test/support/network-recorders.js';
+import { testCertificate } from '../../test/support/test-certificates.js';
+import {
+  another,
+  authority,
+  cleanUp,
+  cleanups,
+  directory,
+  file,
+  good,
+  node,
+  pair,
+  removeFiles,
+  start,
+  type TlsNode,
+  tlsOf,
+} from '../../test/support/tls-members.js';
 import { until } from '../../test/support/until.js';
 import { limits } from '../config/limits.js';
-import type { Epoch, ServerId, Zxid } from '../shared/ids.js';
-import type { ElectionMessage } from '../wire/election-codec.js';
-import { DatagramKeys } from './datagram-keys.js';
-import { UdpElectionNetwork } from './election-network.js';
 import type { NetworkOptions, PeerTlsOptions } from './network-options.js';
-import { TcpPeerNetwork } from './peer-network.js';
 import { TlsPeerSockets } from './peer-sockets.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'zabtree-peer-tls-'));
-const authority = testCertificate('the authority');
-const another = testCertificate('another authority');
-const good = testCertificate('member', authority);
-
-const cleanups: (() => void)[] = [];
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup();
-});
-afterAll(() => rmSync(directory, { recursive: true }));
-
-let files = 0;
-function file(text: string): string {
-  const path = join(directory, `${++files}.pem`);
-  writeFileSync(path, text);
-  return path;
-}
-
-function tlsOf(own: TestCertificate, different: Partial<PeerTlsOptions> = {}): PeerTlsOptions {
-  const paths = { certFile: file(own.cert), keyFile: file(own.key), trustedCaFile: trusted };
-  return { ...paths, allowedCommonName: undefined, allowedHostname: undefined, ...different };
-}
-const trusted = file(authority.cert);
-const peerTls = tlsOf(good);
-
-interface Node {
-  readonly peers: TcpPeerNetwork;
-  readonly elections: UdpElectionNetwork;
-  readonly keys: DatagramKeys;
-  readonly links: PeerRecorder;
-  readonly heard: { readonly from: ServerId; readonly round: number }[];
-  readonly warnings: string[];
-  readonly id: ServerId;
-  close(): void;
-}
-
-/** Listens; `started` makes it speak. */
-async function node(members: MutableMember[], index: number, different: Partial<NetworkOptions> = {}): Promise<Node> {
-  const member = members[index] as MutableMember;
-  const keys = new DatagramKeys();
-  const options = networkOptions(members, member.id, { peerTls, datagramKeys: keys, ...different });
-  const peers = new TcpPeerNetwork(options);
-  const elections = new UdpElectionNetwork(options);
-  await peers.listen();
-  await elections.listen();
-  member.messageAddr = `127.0.0.1:${peers.boundPort}`;
-  member.electionAddr = `127.0.0.1:${elections.boundPort}`;
-  const close = (): void => {
-    peers.stop();
-    elections.close();
-  };
-  cleanups.push(close);
-  const links = new PeerRecorder();
-  return { peers, elections, keys, links, heard: [], warnings: options.warnings, id: member.id, close };
-}
-
-function start(...nodes: readonly Node[]): void {
-  for (const { peers, elections, links, heard } of nodes) {
-    peers.start(links);
-    elections.start((from, { round }) => heard.push({ from, round }));
-  }
-}
-
-async function pair(one: Partial<NetworkOptions> = {}, two: Partial<NetworkOptions> = {}): Promise<[Node, Node]> {
-  const members = newMembers(2);
-  const nodes: [Node, Node] = [await node(members, 0, one), await node(members, 1, two)];
-  start(...nodes);
-  return nodes;
-}
+afterEach(cleanUp);
+afterAll(removeFiles);
 
 /** A TCP client that says what it likes. */
 async function stranger(port: number): Promise<Socket> {
@@ -98,19 +38,6 @@ async function stranger(port: number): Promise<Socket> {
   socket.on('error', () => undefined);
   socket.resume();
   return socket;
-}
-
-function ballot(round: number): ElectionMessage {
-  const vote = { epoch: 3 as Epoch, lastZxid: 9 as Zxid, serverId: 1 as ServerId };
-  return { role: 'looking', round, vote, ensembleId: null, currentEpoch: 3 as Epoch, probation: false };
-}
-
-/** As an election does: again and again until it is heard. */
-async function heard(from: Node, to: Node, round: number): Promise<void> {
-  await until(`round ${round}`, () => {
-    from.elections.send(to.id, ballot(round));
-    return to.heard.some((each) => each.from === from.id && each.round === round);
-  });
 }
 
 describe('connections between members with TLS', () => {
@@ -169,12 +96,11 @@ describe('connections between members with TLS', () => {
     expect(a.links.closings[0]?.reason).toMatch(/outgoing queue passed 8388608 bytes/);
   });
 
-  it('open with a cluster key as well, and then tell no keys of datagrams', async () => {
+  it('open with a cluster key as well', async () => {
     const keyed = { clusterKey: new Uint8Array(32).fill(7), datagramKeys: undefined };
     const [a, b] = await pair(keyed, keyed);
     a.peers.connect(b.id, 'quorum');
     await until('the link', () => a.links.links.length === 1);
-    await heard(a, b, 1);
   });
 
   it('open to a host by its name', async () => {
@@ -286,7 +212,7 @@ describe('connections between members with TLS', () => {
   });
 
   it('cannot be had without the files, and say which', async () => {
-    const listening = (different: Partial<PeerTlsOptions>): Promise<Node> =>
+    const listening = (different: Partial<PeerTlsOptions>): Promise<TlsNode> =>
       node(newMembers(1), 0, { peerTls: tlsOf(good, different) });
     const missing = join(directory, 'missing.pem');
     await expect(listening({ certFile: missing })).rejects.toThrow(`Cannot read PeerTls.CertFile "${missing}": ENOENT`);
@@ -312,112 +238,3 @@ describe('the files of TLS between members', () => {
     await until('the next look', () => told.some((text) => text.includes('goes on with changed files')));
   });
 });
-
-describe('election datagrams of members with TLS', () => {
-  it('are heard once the keys were told, which takes nothing but sending them', async () => {
-    const [a, b] = await pair();
-    await heard(a, b, 1);
-    await heard(b, a, 2);
-    expect([...a.warnings, ...b.warnings]).toEqual([]);
-    expect(a.keys.asked + b.keys.asked).toBeLessThanOrEqual(4);
-    expect([...a.links.links, ...b.links.links]).toEqual([]);
-  });
-
-  it('are heard at once when the members have spoken before', async () => {
-    const [a, b] = await pair();
-    a.peers.connect(b.id, 'quorum');
-    await until('the link', () => a.links.links.length === 1 && b.links.links.length === 1);
-    a.elections.send(b.id, ballot(1));
-    b.elections.send(a.id, ballot(2));
-    await until('both', () => a.heard.length === 1 && b.heard.length === 1);
-    expect([a.keys.asked, b.keys.asked]).toEqual([0, 0]);
-  });
-
-  it('of a member that was started anew are heard, once each, and those of its process before no more', async () => {
-    const members = newMembers(2);
-    const recorded: Buffer[] = [];
-    const b = await node(members, 1);
-    const first = await node(members, 0);
-    start(b, first);
-    await heard(first, b, 1);
-    const wire = await recorder(recorded);
-    const real = (members[1] as MutableMember).electionAddr;
-    (members[1] as MutableMember).electionAddr = `127.0.0.1:${wire.address().port}`;
-    const ports = {
-      listenMessage: `127.0.0.1:${first.peers.boundPort}`,
-      listenElection: `127.0.0.1:${first.elections.boundPort}`,
-    };
-    first.close();
-    const again = await node(members, 0, { ...ports, boot: 2 });
-    start(again);
-    again.elections.send(b.id, ballot(2));
-    await until('what was said in the new key', () => recorded.length === 1);
-    const repeat = (): void => wire.send(recorded[0] as Buffer, b.elections.boundPort, '127.0.0.1');
-    await until('it is heard', () => {
-      repeat();
-      return b.heard.some(({ round }) => round === 2);
-    });
-    const { stale } = b.elections.counters;
-    repeat();
-    await until('it is old now', () => b.elections.counters.stale > stale);
-    (members[1] as MutableMember).electionAddr = real;
-    again.close();
-    const third = await node(members, 0, { ...ports, boot: 3 });
-    start(third);
-    await heard(third, b, 3);
-    await heard(b, third, 4);
-    const { unauthenticated } = b.elections.counters;
-    repeat();
-    await until('it is dropped', () => b.elections.counters.unauthenticated > unauthenticated);
-    expect(b.heard.filter(({ round }) => round === 2).length).toBe(1);
-  });
-
-  it('that are forged are dropped, and bring about few connections', async () => {
-    const members = newMembers(2);
-    const recorded: Buffer[] = [];
-    const b = await node(members, 1);
-    const a = await node(members, 0);
-    start(b, a);
-    await heard(a, b, 1);
-    const wire = await recorder(recorded);
-    const thief = await node(
-      [
-        { ...(members[0] as MutableMember) },
-        { ...(members[1] as MutableMember), electionAddr: `127.0.0.1:${wire.address().port}` },
-      ],
-      0,
-      { listenMessage: '127.0.0.1:0' },
-    );
-    thief.elections.start(() => undefined);
-    for (let round = 100; round < 130; round++) thief.elections.send(b.id, ballot(round));
-    await until('what it sent', () => recorded.length === 30);
-    const asked = b.keys.asked;
-    const { unauthenticated } = b.elections.counters;
-    for (const forged of recorded) wire.send(forged, b.elections.boundPort, '127.0.0.1');
-    await until('all are dropped', () => b.elections.counters.unauthenticated === unauthenticated + 30);
-    expect(b.keys.asked - asked).toBeLessThanOrEqual(2);
-    await until('the warning', () => {
-      wire.send(recorded[0] as Buffer, b.elections.boundPort, '127.0.0.1');
-      return b.warnings.some((text) => /in the name of server 1 were dropped/.test(text));
-    });
-    await heard(a, b, 2);
-    expect(b.heard.every(({ round }) => round < 100)).toBe(true);
-  });
-
-  it('say that PeerTls is set on one side only', async () => {
-    const [a, b] = await pair({}, { peerTls: undefined, datagramKeys: undefined });
-    b.elections.send(a.id, ballot(1));
-    await until('the warning', () =>
-      a.warnings.some((text) => /cluster key, or PeerTls, is set on one side/.test(text)),
-    );
-    expect(a.heard).toEqual([]);
-  });
-});
-
-async function recorder(recorded: Buffer[]): Promise<DatagramSocket> {
-  const socket = createSocket('udp4');
-  cleanups.push(() => socket.close());
-  socket.on('message', (datagram) => recorded.push(datagram));
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  return socket;
-}
