@@ -10,6 +10,7 @@ import { StoreError } from '../shared/errors.js';
 import { registerAccess } from './access-registration.js';
 import {
   appendPeer,
+  type ConnectionFlags,
   connectionOptions,
   leaseId,
   type OutputFlags,
@@ -184,7 +185,7 @@ function registerServer(program: Command): void {
 function registerSnapshot(program: Command): void {
   const snapshot = program
     .command('snapshot')
-    .description("snapshots in etcd's format; etcdctl snapshot save makes them, from zabtree and etcd alike");
+    .description("snapshots in etcd's format, which etcdctl makes and reads, too");
   const restore = snapshot
     .command('restore')
     .description("make a new ensemble's data directory from a snapshot; run it for every member, with the same file")
@@ -196,7 +197,17 @@ function registerSnapshot(program: Command): void {
     const { skipHashCheck, ...settings } = options;
     await runRestore(configFile(settings), flagValues(settings), { file, skipChecksum: skipHashCheck === true });
   });
+  registerSnapshotSave(snapshot);
   registerSnapshotStatus(snapshot);
+}
+
+function registerSnapshotSave(snapshot: Command): void {
+  requestCommand(snapshot, 'save', 'write what one node has applied to a file, a snapshot as of etcd')
+    .addArgument(new Argument('<file>', 'where it goes; one that is there is replaced'))
+    .action(async (file: string, flags: ConnectionFlags & OutputFlags) => {
+      const { runSnapshotSave } = await import('./commands/snapshot-save-command.js');
+      await runSnapshotSave(file, flags);
+    });
 }
 
 function registerSnapshotStatus(snapshot: Command): void {

@@ -150,7 +150,8 @@ export function hasEffect(pending: PendingRequest): boolean {
 
 /** Hashing a large tree takes as long as it takes: silence says nothing about the peer. */
 export function mayTakeLong(pending: PendingRequest): boolean {
-  return pending.body.type === 'digest' || pending.body.type === 'digestAll';
+  const { type } = pending.body;
+  return type === 'digest' || type === 'digestAll' || type === 'openSnapshot' || type === 'readSnapshot';
 }
 
 /** The ensemble judged the request and refused it. Of a repeated command that is remembered, and holds for all attempts. */

@@ -4,7 +4,13 @@
 import { emptyBytes } from '../shared/bytes.js';
 import { StoreError } from '../shared/errors.js';
 import type { Revision, ServerId, Zxid } from '../shared/ids.js';
-import type { KeyRecord, NativeFrame, NativeRequestBody, NativeStatus } from '../wire/native-messages.js';
+import type {
+  KeyRecord,
+  NativeFrame,
+  NativePayload,
+  NativeRequestBody,
+  NativeStatus,
+} from '../wire/native-messages.js';
 import { AccessRequests } from './access-requests.js';
 import type { ClientTransport } from './client-transport.js';
 import { type BytesLike, bytesOf, type RangeOptions, rangeOf, revisionOf } from './key-range.js';
@@ -91,6 +97,8 @@ export interface DigestAnswer {
   readonly revision: Revision;
   readonly digest: string;
 }
+
+type SnapshotPart = Extract<NativePayload, { type: 'snapshot' }>;
 
 const timeoutMsDefault = 5_000;
 
@@ -279,6 +287,21 @@ export class ZabtreeClient {
     return this.#ask({ type: 'digestAll' }, options, ({ payload }) =>
       payload.type === 'digestAll' ? payload.digests : undefined,
     );
+  }
+
+  /**
+   * The state of one node as a snapshot file of etcd, part by part; the last 32 bytes are the SHA-256 of all before. Fails when
+   * the connection is lost, and when nothing is asked for a minute. The node holds the state until all of it was read.
+   */
+  async *snapshot(options: RequestOptions = {}): AsyncGenerator<Uint8Array> {
+    const part = ({ payload }: NativeFrame): SnapshotPart | undefined =>
+      payload.type === 'snapshot' ? { ...payload, bytes: payload.bytes.slice() } : undefined;
+    const { snapshot } = await this.#ask({ type: 'openSnapshot' }, options, part);
+    for (let last = false; !last; ) {
+      const next: SnapshotPart = await this.#ask({ type: 'readSnapshot', snapshot }, options, part);
+      if (next.bytes.length > 0) yield next.bytes;
+      ({ last } = next);
+    }
   }
 
   /** Moves to this peer, by its position in the options. */

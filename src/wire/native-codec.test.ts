@@ -43,8 +43,11 @@ const requestBody = fc.oneof(
   fc.record({ type: fc.constant('broadcast'), payload: bytes }),
   fc.record({ type: fc.constant('authenticate'), user: text, password: text }),
   fc.record({ type: fc.constant('listLeases'), local: fc.boolean(), seen: number }),
+  fc.record({ type: fc.constant('readSnapshot'), snapshot: number }),
   fc.constantFrom(
-    ...['subscribeBroadcasts', 'unsubscribeBroadcasts', 'status', 'digest', 'digestAll'].map((type) => ({ type })),
+    ...['subscribeBroadcasts', 'unsubscribeBroadcasts', 'status', 'digest', 'digestAll', 'openSnapshot'].map(
+      (type) => ({ type }),
+    ),
   ),
 );
 
@@ -101,6 +104,7 @@ const payload = fc.oneof(
   fc.record({ type: fc.constant('watchInitial'), records, last: fc.boolean() }),
   fc.constant({ type: 'watchEnded' }),
   fc.record({ type: fc.constant('broadcast'), payload: bytes }),
+  fc.record({ type: fc.constant('snapshot'), snapshot: number, bytes, last: fc.boolean() }),
   fc.record({
     type: fc.constant('leases'),
     ids: fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { maxLength: 6 }),

@@ -8,7 +8,7 @@ import { zabtree } from './generated/protocol.js';
 import { bytesOf, decodeGenerated } from './generated-codec.js';
 import { revisionField, safeInteger, zxidField } from './id-fields.js';
 import { readAccessAnswer } from './native-access-codec.js';
-import { accessField, leasesField, outputField, payloadFields, roles } from './native-frame-encoder.js';
+import { accessField, leasesField, outputField, payloadFields, roles, snapshotField } from './native-frame-encoder.js';
 import { readLeaseList } from './native-lease-codec.js';
 import type { KeyRecord, NativeDigest, NativeEvent, NativeFrame, NativePayload } from './native-messages.js';
 import { readOutput } from './output-codec.js';
@@ -46,10 +46,27 @@ export function readFrame(reader: ProtoReader): NativeFrame {
       const outer = reader.enterMessage();
       payload = { type: 'leases', ids: readLeaseList(reader) };
       reader.leaveMessage(outer);
+    } else if (field === snapshotField) {
+      const outer = reader.enterMessage();
+      payload = readSnapshotPart(reader);
+      reader.leaveMessage(outer);
     } else reader.skip();
   }
   const frame = { id, code, message, zxid: zxid as Zxid, revision: revision as Revision, payload };
   return output === undefined ? frame : { ...frame, output };
+}
+
+function readSnapshotPart(reader: ProtoReader): NativePayload {
+  let snapshot = 0;
+  let bytes = emptyBytes;
+  let last = false;
+  for (let field = reader.nextField(); field !== 0; field = reader.nextField()) {
+    if (field === 1) snapshot = reader.varint();
+    else if (field === 2) bytes = reader.bytesView();
+    else if (field === 3) last = reader.bool();
+    else reader.skip();
+  }
+  return { type: 'snapshot', snapshot, bytes, last };
 }
 
 function readPayload(reader: ProtoReader, field: number): NativePayload {

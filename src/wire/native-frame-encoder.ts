@@ -12,7 +12,7 @@ import { outputBytes, writeOutput } from './output-codec.js';
 import { bytesFieldSize, type ProtoWriter, varintFieldSize } from './protobuf/proto-writer.js';
 
 /** They stand behind the output. */
-type LaterPayload = 'access' | 'leases';
+type LaterPayload = 'access' | 'leases' | 'snapshot';
 type HotPayload = Extract<NativePayload, { type: 'record' | 'list' | 'watchEvents' | 'watchInitial' }>;
 type ColdPayload = Exclude<NativePayload, HotPayload | { type: LaterPayload | 'none' }>;
 
@@ -34,6 +34,7 @@ export const outputField = 16;
 /** Payloads too, of a later time. */
 export const accessField = 17;
 export const leasesField = 18;
+export const snapshotField = 19;
 
 /** zabtree.native.Role by number. */
 export const roles = ['looking', 'follower', 'leader'] as const satisfies readonly NativeStatus['role'][];
@@ -65,6 +66,12 @@ function writeLaterPayload(writer: ProtoWriter, payload: NativePayload): void {
     const mark = writer.beginMessage(leasesField);
     writeLeaseList(writer, payload.ids);
     writer.endMessage(mark);
+  } else if (payload.type === 'snapshot') {
+    const mark = writer.beginMessage(snapshotField, payload.bytes.length);
+    writer.varintField(1, payload.snapshot);
+    writer.bytesField(2, payload.bytes);
+    writer.boolField(3, payload.last);
+    writer.endMessage(mark);
   }
 }
 
@@ -73,6 +80,7 @@ function writePayloadField(writer: ProtoWriter, payload: NativePayload): void {
     case 'none':
     case 'access':
     case 'leases':
+    case 'snapshot':
       return;
     case 'record':
     case 'list':

@@ -64,6 +64,8 @@ export type NativeRequestBody =
   | { readonly type: 'changeAccess'; readonly change: AccessChange; readonly identity: RequestIdentity | undefined }
   | { readonly type: 'askAccess'; readonly question: AccessQuestion }
   | { readonly type: 'listLeases'; readonly local: boolean; readonly seen: Zxid }
+  | { readonly type: 'openSnapshot' }
+  | { readonly type: 'readSnapshot'; readonly snapshot: number }
   | { readonly type: 'broadcast'; readonly payload: Bytes }
   | { readonly type: 'subscribeBroadcasts' }
   | { readonly type: 'unsubscribeBroadcasts' }
@@ -149,7 +151,9 @@ export type NativePayload =
   | { readonly type: 'broadcast'; readonly payload: Bytes }
   | ({ readonly type: 'access' } & AccessAnswer)
   /** In order, as numbers without a sign. */
-  | { readonly type: 'leases'; readonly ids: readonly bigint[] };
+  | { readonly type: 'leases'; readonly ids: readonly bigint[] }
+  /** `last`: nothing follows. No bytes: none are ready yet, or it was only opened. */
+  | { readonly type: 'snapshot'; readonly snapshot: number; readonly bytes: Bytes; readonly last: boolean };
 
 /** What the question was about; the rest is empty. */
 export interface AccessAnswer {

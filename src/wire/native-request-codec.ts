@@ -36,6 +36,8 @@ const fields = {
   changeAccess: 15,
   askAccess: 16,
   listLeases: 17,
+  openSnapshot: 18,
+  readSnapshot: 19,
 } as const satisfies Record<NativeRequestBody['type'] | 'id' | 'timeoutMs', number>;
 
 /** Appends the body of a request's frame. */
@@ -99,6 +101,8 @@ function encodeColdBody(body: ColdBody): Bytes {
       return encodeGenerated(native.CancelWatch, body);
     case 'broadcast':
       return encodeGenerated(native.Broadcast, body);
+    case 'readSnapshot':
+      return encodeGenerated(native.ReadSnapshot, body);
     case 'authenticate':
       return encodeGenerated(native.Authenticate, body);
     default:
@@ -127,7 +131,7 @@ export function readRequest(reader: ProtoReader): ReceivedRequest {
       id = reader.varint();
     } else if (field === fields.timeoutMs) {
       timeoutMs = reader.varint();
-    } else if (field <= fields.listLeases) {
+    } else if (field <= fields.readSnapshot) {
       const outer = reader.enterMessage();
       body = readBody(reader, field);
       reader.leaveMessage(outer);
@@ -199,6 +203,13 @@ function readColdBody(body: Bytes, field: number): ColdBody {
     case fields.digest:
       decodeGenerated(native.GetDigest, 'a request', body);
       return { type: 'digest' };
+    case fields.openSnapshot:
+      decodeGenerated(native.OpenSnapshot, 'a request', body);
+      return { type: 'openSnapshot' };
+    case fields.readSnapshot: {
+      const { snapshot } = decodeGenerated(native.ReadSnapshot, 'a request', body);
+      return { type: 'readSnapshot', snapshot: safeInteger(snapshot) };
+    }
     case fields.authenticate: {
       // Told apart from other malformed requests: nothing of it may be repeated in a message.
       const { user, password } = decodeGenerated(native.Authenticate, 'a login', body);

@@ -16,7 +16,7 @@ const expected: Readonly<Record<string, string>> = {
   'command.proto': '11c67eb2b9e12a02',
   'election.proto': '7bb1e0576077a94c',
   'log.proto': 'ca91595accfa3dbd',
-  'native.proto': '029227c104741040',
+  'native.proto': '33b069b267285733',
   'peer.proto': '391d9a89a3b2ed07',
 };
 

@@ -339,6 +339,8 @@ const requestBodies: readonly NativeRequestBody[] = [
   { type: 'askAccess', question: { type: 'permissionsOfRole', name: 'r' } },
   { type: 'askAccess', question: { type: 'users' } },
   { type: 'listLeases', local: true, seen: zxid },
+  { type: 'openSnapshot' },
+  { type: 'readSnapshot', snapshot: 77 },
 ];
 export const requests = requestBodies.map((body, index) =>
   written((writer) => writeRequest(writer, { id: index + 1, timeoutMs: index % 2 === 0 ? 0 : 1_000, body })),
@@ -393,6 +395,7 @@ const payloads: readonly NativePayload[] = [
     permissions: [{ type: 'readwrite', key, rangeEnd: nothing }],
   },
   { type: 'leases', ids: [7n, -1n] },
+  { type: 'snapshot', snapshot: 77, bytes: value, last: true },
 ];
 export const frames = payloads.map((payload, index) => {
   const code = index % 2 === 0 ? 'OK' : 'OVERLOADED';

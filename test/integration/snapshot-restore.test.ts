@@ -2,7 +2,7 @@
 // files, and a second time into an ensemble that has gone on since.
 
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { until } from '../../src/cli/local-ensemble/until.js';
@@ -10,7 +10,7 @@ import { tcpTransport } from '../../src/client/tcp-transport.js';
 import { ZabtreeClient } from '../../src/client/zabtree-client.js';
 import type { SnapshotVersion } from '../../src/etcd-snapshot/snapshot-content.js';
 import type { Revision } from '../../src/shared/ids.js';
-import { hasEtcd, hasEtcdctl, RealEtcd } from '../harness/real-etcd.js';
+import { etcdctl, hasEtcd, hasEtcdctl, RealEtcd } from '../harness/real-etcd.js';
 import { type RunResult, runZabtree } from '../harness/run-zabtree.js';
 import { patienceMs, type TestEnsemble, withEnsemble } from '../harness/test-ensemble.js';
 import { contentOf, deletedVersion, emptyContent, putVersion, snapshotFile } from '../support/snapshot-files.js';
@@ -106,9 +106,25 @@ describe('zabtree snapshot restore', () => {
     });
   });
 
-  it('fills a single node', async () => {
+  it('fills a single node, and another one with what zabtree snapshot save saves of it', async () => {
     await withEnsemble({ nodes: 1 }, async (test) => {
       await restored(test, [0], writeSnapshot(test, 'a.db'));
+      await test.start();
+      await expectRestored(test);
+      const saved = join(test.ensemble.directory, 'b.db');
+      const { RequestAddr } = test.node(0).addresses;
+      const result = await runZabtree(['snapshot', 'save', saved, '--peer', RequestAddr, '-o', 'json']);
+      expect(result.code, result.stderr).toBe(0);
+      const bytes = readFileSync(saved);
+      const sha256 = createHash('sha256').update(bytes.subarray(0, -32)).digest('hex');
+      expect(JSON.parse(result.stdout)).toEqual({ file: saved, bytes: bytes.length, sha256 });
+      expect(existsSync(`${saved}.part`)).toBe(false);
+      const status = await runZabtree(['snapshot', 'status', saved]);
+      expect(status).toMatchObject({ code: 0, stderr: '' });
+      if (hasEtcdctl) expect(etcdctl(['snapshot', 'status', saved]).stdout).toBe(status.stdout);
+      await test.ensemble.stop();
+      rmSync(test.node(0).dataDirectory, { recursive: true });
+      await restored(test, [0], saved);
       await test.start();
       await expectRestored(test);
     });

@@ -68,7 +68,14 @@ describe('the native protocol with access control', () => {
     const client = clientOf(peer);
     await client.set('a', '1');
     await enable(service);
-    const all = [client.set('a', '2'), client.get('a'), client.digest(), client.digestAll(), client.broadcast('x')];
+    const all = [
+      client.set('a', '2'),
+      client.get('a'),
+      client.digest(),
+      client.digestAll(),
+      client.broadcast('x'),
+      client.snapshot().next(),
+    ];
     for (const outcome of await Promise.allSettled(all)) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: code('UNAUTHENTICATED') });
     }
@@ -86,9 +93,11 @@ describe('the native protocol with access control', () => {
     await expect(user.set('c', '1')).rejects.toEqual(code('PERMISSION_DENIED'));
     await expect(user.get('c')).rejects.toEqual(code('PERMISSION_DENIED'));
     await expect(user.digest()).rejects.toEqual(code('PERMISSION_DENIED'));
+    await expect(user.snapshot().next()).rejects.toEqual(code('PERMISSION_DENIED'));
     const root = clientOf(peer, 'root');
     await root.set('c', '1');
     await root.digest();
+    expect((await root.snapshot().next()).value?.length).toBeGreaterThan(0);
   });
 
   it('hangs keys on a lease, and lists leases, for whom all keys that they hold are', async () => {

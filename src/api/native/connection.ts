@@ -22,7 +22,7 @@ import type { ByteStream, ByteStreamHandler } from './byte-stream.js';
 import { dispatch } from './commands/dispatch.js';
 import { RequestDecoder } from './decoder.js';
 import { failureFrame, okFrame } from './encoder.js';
-import type { NativeSession, SessionWatch } from './session.js';
+import type { NativeSession, SessionSnapshot, SessionWatch } from './session.js';
 import type { TurnFlush } from './turn-flush.js';
 
 export interface ConnectionOptions {
@@ -48,6 +48,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
   readonly service: StoreService;
   readonly limits: Limits;
   readonly watches = new Map<number, SessionWatch>();
+  readonly snapshots = new Map<number, SessionSnapshot>();
   private readonly options: ConnectionOptions;
   private readonly stream: ByteStream;
   private readonly decoder: RequestDecoder;
@@ -95,6 +96,10 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
 
   get revision(): Revision {
     return this.service.revision;
+  }
+
+  get over(): boolean {
+    return this.phase !== 'open';
   }
 
   get actor(): Actor | undefined {
@@ -407,5 +412,7 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.broadcasts.cancel();
     for (const watch of this.watches.values()) watch.cancel();
     this.watches.clear();
+    for (const snapshot of this.snapshots.values()) snapshot.end();
+    this.snapshots.clear();
   }
 }

@@ -16,6 +16,13 @@ export interface SessionWatch {
   resume(): void;
 }
 
+/** A snapshot that is read part by part. */
+export interface SessionSnapshot {
+  /** Answers this request with the next part. */
+  read(id: number): void;
+  end(): void;
+}
+
 /** `broken`: what a callback threw and nobody expected ends the connection. */
 export interface NativeSession extends Standing, ExceptionOwner {
   readonly service: StoreService;
@@ -25,6 +32,10 @@ export interface NativeSession extends Standing, ExceptionOwner {
   /** Throws UNAUTHENTICATED while access control is on and nobody is logged in, or not any more. */
   assertAdmitted(): void;
   loggedIn(login: Login): void;
+  /** It is closed, or about to be. */
+  readonly over: boolean;
+  /** Open snapshots by name. */
+  readonly snapshots: Map<number, SessionSnapshot>;
   /** Open watches by id. */
   readonly watches: Map<number, SessionWatch>;
   /** So much is unsent that answers with values must wait, or the connection is over. */

@@ -10,6 +10,7 @@ import { handleBroadcast, handleBroadcastSubscription } from './broadcast.js';
 import { handleGet } from './get.js';
 import { handleListLeases } from './leases.js';
 import { handleList } from './list.js';
+import { handleOpenSnapshot, handleReadSnapshot } from './snapshot.js';
 import { handleCancelWatch, handleWatch } from './watch.js';
 import { handleWrite } from './write.js';
 
@@ -71,6 +72,12 @@ function handle(session: NativeSession, request: ReceivedRequest): void {
       return;
     case 'listLeases':
       handleListLeases(session, request, body);
+      return;
+    case 'openSnapshot':
+      handleOpenSnapshot(session, request);
+      return;
+    case 'readSnapshot':
+      handleReadSnapshot(session, request, body);
       return;
     case 'status':
       handleStatus(session, request);
