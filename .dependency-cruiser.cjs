@@ -28,7 +28,8 @@ const typeRows = {
 
 const isTest = '[.]test[.]ts$';
 /** Commands that run a server or the simulator inside this process. */
-const serverSideCommands = '^src/cli/((commands|etcd)/)?(etcd|server|rebuild|restore|simulate)-command[.]ts$';
+const serverSideCommands =
+  '^src/cli/((commands|etcd)/)?(etcd|server|rebuild|restore|simulate|snapshot-status)-command[.]ts$';
 const pure = '^src/(shared|zab|tree)/';
 
 function folderRule(folder, mayImport) {
@@ -152,7 +153,8 @@ module.exports = {
     },
     {
       name: 'cli-server-side-imports',
-      comment: 'The commands that run a server or the simulator, or rebuild a member, may import these two, and logs.',
+      comment:
+        'The commands that run a server or the simulator, rebuild a member or look at its files may import these two, and logs.',
       severity: 'error',
       from: { path: serverSideCommands, pathNot: isTest },
       to: { path: '^src/', pathNot: '^src/(cli|shared|config|observability|server|simulator)/' },

@@ -2,11 +2,11 @@
 // the client takes it. The state is pinned meanwhile; nothing stops for it.
 
 import { SnapshotFileError } from '../../../etcd-snapshot/snapshot-file-error.js';
+import { type SnapshotChunk, SnapshotSource, snapshotTurnMs } from '../../../etcd-snapshot/snapshot-source.js';
 import { clusterVersion } from '../../../etcd-snapshot/snapshot-writer.js';
 import { StoreError } from '../../../shared/errors.js';
 import type { StoreContents } from '../../../tree/store.js';
 import { bytesFieldSize, ProtoWriter } from '../../../wire/protobuf/proto-writer.js';
-import { type SnapshotChunk, SnapshotSource, snapshotTurnMs } from '../../snapshot-source.js';
 import { headerFieldSize, type ResponseHeader, writeHeaderField } from '../codec/response-header.js';
 import type { EtcdContext } from '../context.js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
@@ -51,7 +51,8 @@ class SnapshotStream {
     this.call = call;
     this.contents = contents;
     this.header = context.headers.at(contents.meta.revision);
-    this.source = new SnapshotSource(contents, context.service, context.limits.snapshotChunkBytes);
+    const { members } = context.service.status();
+    this.source = new SnapshotSource(contents, members, context.limits.snapshotChunkBytes);
   }
 
   start(): void {

@@ -2,11 +2,11 @@
 // more is made than the client has taken, whatever carries its bytes. The state is pinned meanwhile; nothing stops for it.
 
 import { randomInt } from 'node:crypto';
+import { SnapshotSource, snapshotTurnMs } from '../../../etcd-snapshot/snapshot-source.js';
 import { emptyBytes } from '../../../shared/bytes.js';
 import { StoreError } from '../../../shared/errors.js';
 import type { StoreContents } from '../../../tree/store.js';
 import { contained } from '../../front-end-guard.js';
-import { SnapshotSource, snapshotTurnMs } from '../../snapshot-source.js';
 import { okFrame } from '../encoder.js';
 import type { NativeSession } from '../session.js';
 
@@ -68,7 +68,8 @@ export class OpenSnapshot {
     this.name = name;
     this.contents = contents;
     this.goOn = contained(session, () => this.turn());
-    this.source = new SnapshotSource(contents, session.service, session.limits.snapshotChunkBytes);
+    const { members } = session.service.status();
+    this.source = new SnapshotSource(contents, members, session.limits.snapshotChunkBytes);
     this.awaitRead();
   }
 

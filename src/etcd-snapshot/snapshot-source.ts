@@ -1,11 +1,10 @@
 // This node's state as the bytes of a snapshot file, chunk by chunk, in steps that are short enough for a turn of the event
 // loop. Knows no protocol and no client: who takes the chunks says when to go on.
 
-import type { SnapshotMember } from '../etcd-snapshot/snapshot-content.js';
-import { measureSnapshot, type SnapshotSize, writeSnapshot } from '../etcd-snapshot/snapshot-writer.js';
-import { snapshotContentOf } from '../etcd-snapshot/store-content.js';
-import type { StoreService } from '../service/store-service.js';
 import type { StoreContents } from '../tree/store.js';
+import type { SnapshotMember } from './snapshot-content.js';
+import { measureSnapshot, type SnapshotSize, writeSnapshot } from './snapshot-writer.js';
+import { snapshotContentOf } from './store-content.js';
 
 /** Work on one snapshot in one turn of the event loop. */
 export const snapshotTurnMs = 4;
@@ -14,6 +13,13 @@ export interface SnapshotChunk {
   readonly bytes: Buffer;
   /** Of the database, behind this chunk; the checksum is not counted. */
   readonly remaining: number;
+}
+
+/** A member of the ensemble, as far as a snapshot tells of it. */
+interface MemberAddresses {
+  readonly id: number;
+  readonly messageAddr: string;
+  readonly requestAddr: string | undefined;
 }
 
 export class SnapshotSource {
@@ -29,8 +35,8 @@ export class SnapshotSource {
   private rest: Buffer | null = null;
 
   /** `contents` stay open until its end, and are closed by who has opened them. */
-  constructor(contents: StoreContents, service: StoreService, chunkBytes: number) {
-    this.content = snapshotContentOf(contents, membersOf(service));
+  constructor(contents: StoreContents, members: readonly MemberAddresses[], chunkBytes: number) {
+    this.content = snapshotContentOf(contents, members.map(memberOf));
     this.chunkBytes = chunkBytes;
     this.measuring = measureSnapshot(this.content);
   }
@@ -72,11 +78,11 @@ export class SnapshotSource {
   }
 }
 
-function membersOf(service: StoreService): readonly SnapshotMember[] {
-  return service.status().members.map(({ id, messageAddr, requestAddr }) => ({
+function memberOf({ id, messageAddr, requestAddr }: MemberAddresses): SnapshotMember {
+  return {
     id: BigInt(id),
     name: messageAddr,
     peerUrls: [`http://${messageAddr}`],
     clientUrls: requestAddr === undefined ? [] : [`http://${requestAddr}`],
-  }));
+  };
 }
