@@ -15,6 +15,7 @@ import {
 } from './codec/watch-response.js';
 import type { EtcdContext } from './context.js';
 import { LeaderGuard } from './leader-guard.js';
+import { type CollectingStream, TellingTurns } from './telling-turns.js';
 
 const writerBytes = 1024;
 
@@ -27,18 +28,7 @@ export class WatchDesk {
   /** Header of the last response with events: at one revision there are as many as there are watches. */
   private header: { readonly revision: number; readonly field: Bytes } | null = null;
 
-  private collecting: CollectingStream[] = [];
-  private readonly tellAll = (): void => {
-    const { collecting } = this;
-    this.collecting = [];
-    for (const stream of collecting) {
-      try {
-        stream.tell();
-      } catch (error) {
-        stream.failed(error);
-      }
-    }
-  };
+  private readonly turns = new TellingTurns();
 
   constructor(context: EtcdContext) {
     this.context = context;
@@ -47,8 +37,7 @@ export class WatchDesk {
 
   /** Has the stream tell what it collects, once everything that was committed together is there. */
   collect(stream: CollectingStream): void {
-    if (this.collecting.length === 0) process.nextTick(this.tellAll);
-    this.collecting.push(stream);
+    this.turns.add(stream);
   }
 
   /** A response without events, about the state as it is or at this revision. */
@@ -90,13 +79,6 @@ export class WatchDesk {
     }
     return this.header.field;
   }
-}
-
-/** A stream whose watches have collected events. */
-export interface CollectingStream {
-  tell(): void;
-  /** It could not. */
-  failed(error: unknown): void;
 }
 
 export interface EventsOptions {

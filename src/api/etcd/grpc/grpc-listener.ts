@@ -12,6 +12,7 @@ import { DueCalls } from './due-calls.js';
 import type { GrpcMethods } from './grpc-call.js';
 import { GrpcCounts } from './grpc-counts.js';
 import { GrpcSession, type SessionsHost } from './grpc-session.js';
+import { Rounds } from './rounds.js';
 
 export interface GrpcListenerOptions {
   readonly methods: GrpcMethods;
@@ -25,7 +26,9 @@ export interface GrpcListenerOptions {
 /** So many bytes of the preface are no method of HTTP/1.1. */
 const tellingBytes = 4;
 
+/** How often each connection is looked at while it is silent, and in how many steps all are. */
 const checksPerSilence = 8;
+const stepsPerCheck = 100;
 
 /** Whether a connection that begins like this speaks HTTP/2; undefined: more has to come. */
 export function beginsHttp2(first: Uint8Array): boolean | undefined {
@@ -36,6 +39,7 @@ export function beginsHttp2(first: Uint8Array): boolean | undefined {
 
 export class GrpcListener {
   private readonly sessions = new Set<GrpcSession>();
+  private readonly silenceRounds = new Rounds(this.sessions, stepsPerCheck);
   private readonly host: SessionsHost;
   /** Runs while there are connections. */
   private silence: NodeJS.Timeout | undefined;
@@ -67,7 +71,8 @@ export class GrpcListener {
 
   /** Serves a connection from its first byte on; bytes that were read already are back in the socket. */
   accept(socket: Socket, commonName?: string): void {
-    this.silence ??= setInterval(() => this.checkSilence(), this.host.limits.grpcSilenceMsMax / checksPerSilence);
+    const stepMs = this.host.limits.grpcSilenceMsMax / checksPerSilence / stepsPerCheck;
+    this.silence ??= setInterval(() => this.checkSilence(), stepMs);
     this.sessions.add(new GrpcSession(socket, { host: this.host, commonName }));
   }
 
@@ -78,13 +83,13 @@ export class GrpcListener {
 
   private checkSilence(): void {
     const nowMs = performance.now();
-    for (const session of this.sessions) {
+    this.silenceRounds.step((session) => {
       try {
         session.checkSilence(nowMs);
       } catch (error) {
         session.broken(error);
       }
-    }
+    });
   }
 
   private forget(gone: GrpcSession): void {
