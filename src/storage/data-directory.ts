@@ -26,6 +26,8 @@ export const asidePattern = /^damaged-[0-9]{1,9}$/;
  * of its own first: damaged pages may be what ended them.
  */
 const unsettledBootsMax = 5;
+/** What the manifest of a directory counts that was filled from a snapshot and never started. */
+export const seededBoot = 1;
 
 export interface DataDirectoryOptions extends CommitLogOptions {
   readonly directory: string;
@@ -132,7 +134,7 @@ async function openLocked(options: DataDirectoryOptions): Promise<OpenedDirector
   else checkOwner(options, found);
   const created = found === null || found.boot === 0;
   const manifest = created ? await create(options, found) : new ManifestFile(files, directory, found);
-  await manifest.update((current) => ({ ...current, boot: current.boot + 1 }));
+  await manifest.update((current) => ({ ...current, serverId: options.serverId, boot: current.boot + 1 }));
   const nextNumber = await removeLeftovers(options, manifest.current);
   if (!created) await probeAfterCrash(options, found, manifest);
   const store = await openTree(options, manifest.current);
@@ -198,11 +200,19 @@ async function refuseForeignFiles(files: FileSystem, directory: string): Promise
 }
 
 function checkOwner(options: DataDirectoryOptions, manifest: Manifest): void {
-  if (manifest.serverId === options.serverId) return;
+  if (manifest.serverId === options.serverId || isUnclaimed(manifest)) return;
   throw new DataDirectoryError(
     options.directory,
     `it belongs to server ${manifest.serverId}, expected ${options.serverId}`,
   );
+}
+
+/**
+ * Filled from a snapshot and never started: it has promised nothing to anybody, so it is whose who starts it first. Whoever
+ * restored it may not have known under which address that will be.
+ */
+function isUnclaimed({ boot, record }: Manifest): boolean {
+  return boot === seededBoot && record.seed !== zxidZero && record.ensembleId === null;
 }
 
 /** The manifest comes first, with boot 0: until the boot is counted nothing else in the directory counts. */

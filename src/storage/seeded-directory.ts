@@ -4,7 +4,7 @@
 import path from 'node:path';
 import type { Zxid } from '../shared/ids.js';
 import { allocateLog, baseLog } from './commit-log.js';
-import { type DataDirectoryOptions, logName, removeTree, syncParents, treeName } from './data-directory.js';
+import { type DataDirectoryOptions, logName, removeTree, seededBoot, syncParents, treeName } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { removeDurably } from './durable-files.js';
 import { lockFilePattern } from './lock-file-name.js';
@@ -13,7 +13,6 @@ import { closeStore } from './snapshot-installation.js';
 import type { OpenedTreeStore } from './tree-store-opener.js';
 
 const firstNumber = 1;
-const firstBoot = 1;
 /** Found in the root of a freshly made file system. */
 const harmlessName = 'lost+found';
 
@@ -56,7 +55,7 @@ export async function seedDirectory(
     const incarnation = runtime.randomBytes(16).toString('hex');
     const fresh = newManifest({ serverId, incarnation, tree, log });
     const manifest = new ManifestFile(files, directory, fresh);
-    const whole = { boot: firstBoot, opened: firstBoot, settled: firstBoot, logBase: seed };
+    const whole = { boot: seededBoot, opened: seededBoot, settled: seededBoot, logBase: seed };
     await manifest.update((current) => ({ ...current, ...whole, record: { ...current.record, seed } }));
   } catch (error) {
     await removeTree(options, place(tree));

@@ -14,6 +14,7 @@ import { tcpTransport } from '../../src/client/tcp-transport.js';
 import { tlsTransport } from '../../src/client/tls-transport.js';
 import { ZabtreeClient } from '../../src/client/zabtree-client.js';
 import { etcdctl, hasEtcdctl } from '../harness/real-etcd.js';
+import { runZabtree } from '../harness/run-zabtree.js';
 import { patienceMs } from '../harness/test-ensemble.js';
 import { testCertificate } from '../support/test-certificates.js';
 
@@ -223,6 +224,13 @@ describe('bin/etcd', () => {
     const saved = etcdctl(['--endpoints', members[1]?.client ?? '', 'snapshot', 'save', file]);
     expect(saved.code, saved.stderr).toBe(0);
     expect(JSON.parse(etcdctl(['snapshot', 'status', file, '-w', 'json']).stdout)).toMatchObject({ revision: 2 });
+    // Restored without a word about addresses: it is whose who starts it.
+    const [moved] = await membersNamed('moved');
+    if (moved === undefined) throw new Error('no ports');
+    const restored = await runZabtree(['snapshot', 'restore', file, '--data-dir', join(directory, 'moved.etcd')]);
+    expect(restored.code, restored.stderr).toBe(0);
+    await start(wordsOf(moved, [moved])).ready();
+    await withClient([moved], async (client) => expect((await client.get('k')).record?.modRevision).toBe(2));
   });
 
   it('says what is wrong and ends with the codes of etcd', () => {
