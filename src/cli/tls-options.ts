@@ -7,6 +7,7 @@ import { type Command, Option } from 'commander';
 import type { TlsTransportOptions } from '../client/tls-transport.js';
 import { ConfigError } from '../config/config-error.js';
 import type { PeerTls } from '../config/load-client-config.js';
+import { holdsCertificate } from '../shared/pem.js';
 
 export interface TlsFlags {
   readonly tls?: boolean;
@@ -47,7 +48,7 @@ export function tlsOf(flags: TlsFlags, configured: PeerTls | undefined): TlsTran
     throw new ConfigError(`Cannot speak TLS: a client's certificate and its key are given together (--cert and --key)`);
   }
   return {
-    ...(ca === undefined ? {} : { ca: textOf(ca) }),
+    ...(ca === undefined ? {} : { ca: authoritiesOf(ca) }),
     ...(ca === undefined && configured?.ownCertFile !== undefined ? { ca: believed(configured.ownCertFile) } : {}),
     ...(cert === undefined || key === undefined ? {} : { cert: textOf(cert), key: textOf(key) }),
     verify: !trusting,
@@ -62,6 +63,12 @@ function believed(ownCertFile: string): readonly string[] {
 
 function isTrue(variable: string): boolean {
   return /^(true|1|yes)$/i.test(process.env[variable] ?? '');
+}
+
+function authoritiesOf(file: string): string {
+  const pem = textOf(file);
+  if (!holdsCertificate(pem)) throw new ConfigError(`Cannot speak TLS: the file "${file}" holds no certificate (PEM)`);
+  return pem;
 }
 
 function textOf(file: string): string {

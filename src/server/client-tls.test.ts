@@ -274,6 +274,11 @@ describe('files', () => {
     await expect(setup({ certFile: missing })).rejects.toThrow(`Cannot read ClientTls.CertFile "${missing}": ENOENT`);
     const key = put('other.key', alice.key);
     await expect(setup({ keyFile: key })).rejects.toThrow(/^Cannot use the files of ClientTls: .*mismatch/);
+    for (const nobody of ['', 'not PEM', alice.key]) {
+      const trustedCaFile = put('nobody.pem', nobody);
+      const message = `Cannot use ClientTls.TrustedCaFile "${trustedCaFile}": it holds no certificate (PEM)`;
+      await expect(setup({ trustedCaFile })).rejects.toThrow(message);
+    }
   });
 });
 

@@ -3,6 +3,7 @@
 
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { holdsCertificate } from '../shared/pem.js';
 
 /** The type of a record of TLS that begins a connection. */
 export const tlsFirstByte = 0x16;
@@ -45,6 +46,9 @@ export class TlsFiles {
       key: this.#readPem('KeyFile', keyFile),
       ...(trustedCaFile === undefined ? {} : { ca: this.#readPem('TrustedCaFile', trustedCaFile) }),
     };
+    if (credentials.ca !== undefined && !holdsCertificate(credentials.ca.toString('latin1'))) {
+      throw new Error(`Cannot use ${this.#section}.TrustedCaFile "${trustedCaFile}": it holds no certificate (PEM)`);
+    }
     try {
       createSecureContext(credentials);
     } catch (error) {

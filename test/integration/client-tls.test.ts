@@ -74,6 +74,8 @@ test('a server that is not to be believed is not spoken with, and mistakes are t
   const plain = await runZabtree(['get', 'k', '--peer', served.peer]);
   expect(plain).toMatchObject({ code: 5, stderr: expect.stringContaining('takes clients with TLS only') });
   for (const [args, message] of [
+    // An empty list of authorities would be the ones that Node believes by itself.
+    [['--cacert', put('empty.pem', '')], /"[^"]*empty\.pem" holds no certificate/],
     [['--cacert', '/nowhere.pem'], /"\/nowhere\.pem" cannot be read/],
     [['--cacert', cacert, '--cert', cacert], /given together/],
     [['--tls', '--cert', join(directory, 'alice.pem'), '--key', join(directory, 'server.key')], /a file is of no use/],
