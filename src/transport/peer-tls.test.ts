@@ -232,9 +232,14 @@ describe('the files of TLS between members', () => {
     sockets.open();
     cleanups.push(() => sockets.close());
     const renewed = testCertificate('renewed', authority);
-    writeFileSync(options.certFile, renewed.cert);
-    await until('the look', () => told.some((text) => text.includes('goes on with the old files')));
-    writeFileSync(options.keyFile, renewed.key);
-    await until('the next look', () => told.some((text) => text.includes('goes on with changed files')));
+    // Whatever was there when looking begins is no change: written until it is seen.
+    await until('the look', () => {
+      writeFileSync(options.certFile, renewed.cert);
+      return told.some((text) => text.includes('goes on with the old files'));
+    });
+    await until('the next look', () => {
+      writeFileSync(options.keyFile, renewed.key);
+      return told.some((text) => text.includes('goes on with changed files'));
+    });
   });
 });
