@@ -198,7 +198,7 @@ function rewriteSilently(tree: string, key: string, value: string): void {
     let changed = 0;
     tables.root.transactionSync(() => {
       for (const { key: row, value: stored } of [...tables.versions.getRange({ start: Buffer.from([0]) })]) {
-        if (!row.subarray(9).equals(Buffer.from(key))) continue;
+        if (!Buffer.from(row.subarray(9)).equals(Buffer.from(key))) continue;
         const bytes = Buffer.from(stored);
         bytes.write(value, bytes.length - value.length);
         tables.versions.put(Buffer.from(row), seal(row, bytes));
