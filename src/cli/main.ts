@@ -180,6 +180,15 @@ function registerServer(program: Command): void {
     const { runConfigPrint } = await import('./commands/config-command.js');
     await runConfigPrint(configFile(options), options['effective'] === true, flagValues(options));
   });
+  config
+    .command('from-etcd')
+    .description('print the configuration file that stands for flags of bin/etcd and ETCD_… in the environment')
+    .usage('-- [flags...]')
+    .argument('[flags...]', 'as given to bin/etcd')
+    .action(async (flags: readonly string[]) => {
+      const { runConfigFromEtcd } = await import('./commands/config-command.js');
+      await runConfigFromEtcd(flags);
+    });
 }
 
 function registerSnapshot(program: Command): void {

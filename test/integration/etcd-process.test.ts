@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/cli/local-ensemble/free-ports.js';
@@ -206,6 +206,32 @@ describe('bin/etcd', () => {
     const listed = etcdctl(['--endpoints', `https://${members[0]?.client}`, ...files, 'member', 'list']).stdout;
     for (const { name, client, peer } of members)
       expect(listed).toMatch(new RegExp(`, started, ${name}, https://${peer}, https://${client}`));
+  });
+
+  it('names the commands that bring a damaged member back', async () => {
+    const members = await membersNamed('a', 'b', 'c');
+    const [member] = members as [Member];
+    const started = members.map((each) => start(wordsOf(each, members).slice(2), { ETCD_NAME: each.name }));
+    await Promise.all(started.map((each) => each.ready()));
+    await withClient(members, (client) => client.set('k', 'v'));
+    started[0]?.signal('SIGKILL');
+    await started[0]?.ended;
+    rmSync(join(directory, 'a.etcd', 'log-000001'), { recursive: true });
+    const damaged = start(wordsOf(member, members));
+    expect(await damaged.ended).toEqual({ code: 6, signal: null });
+    const commands = damaged.stderr.match(/^ {2}zabtree .*$/gm) ?? [];
+    expect(commands, damaged.stderr).toHaveLength(2);
+    const environment = { ...process.env, PATH: `${dirname(executable)}:${process.env['PATH']}`, ETCD_NAME: 'other' };
+    const ran = spawnSync('sh', ['-ec', `${commands.join('\n')} --yes`], {
+      cwd: directory,
+      env: environment,
+      encoding: 'utf8',
+    });
+    expect(ran.status, ran.stderr).toBe(0);
+    await start(wordsOf(member, members)).ready();
+    const digests = await withClient(members, (client) => client.digestAll());
+    expect(digests).toHaveLength(3);
+    expect(new Set(digests.map(({ digest }) => digest)).size).toBe(1);
   });
 
   it.skipIf(!hasEtcdctl)('answers etcdctl: members, status, snapshots', async () => {

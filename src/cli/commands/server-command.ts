@@ -19,15 +19,15 @@ const closeTimeoutMs = 10_000;
 export async function runServer(file: string | undefined, flags: FlagValues): Promise<void> {
   const config = loadNodeConfig({ file, environment: process.env, flags });
   await serve(config, {
-    rebuildWords: rebuildWords(file, flags),
+    rebuildCommands: [shellWords(rebuildWords(file, flags))],
     stopped: (_signal, exitCode) => process.exit(exitCode),
     onServing: () => undefined,
   });
 }
 
 export interface ServeOptions {
-  /** The command that rebuilds this member, for the operator of a damaged one. */
-  readonly rebuildWords: readonly string[];
+  /** What rebuilds this member, for the operator of a damaged one: a line each. */
+  readonly rebuildCommands: readonly string[];
   /** Everything is closed; ends the process. `signal` null: the node itself has given up. */
   readonly stopped: (signal: NodeJS.Signals | null, exitCode: number) => void;
   /** Called once: this node answers requests. */
@@ -35,7 +35,7 @@ export interface ServeOptions {
 }
 
 /** Runs one member in this process until a signal or its own end; returns when it is ready to take part. */
-export async function serve(config: NodeConfig, { rebuildWords, stopped, onServing }: ServeOptions): Promise<void> {
+export async function serve(config: NodeConfig, { rebuildCommands, stopped, onServing }: ServeOptions): Promise<void> {
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   let server: RunningServer | undefined;
   const stop = stopper(log, () => server, stopped);
@@ -56,7 +56,7 @@ export async function serve(config: NodeConfig, { rebuildWords, stopped, onServi
     onDamage: (error) => {
       log.error('Stopping: this node must be rebuilt', { reason: error.message });
       // The log may be written behind this; the process must end now.
-      writeSync(process.stderr.fd, `zabtree: ${withRebuild(error, rebuildWords).message}\n`);
+      writeSync(process.stderr.fd, `zabtree: ${withRebuild(error, rebuildCommands).message}\n`);
       process.exit(exitCodes.damaged);
     },
     onCoreFailure: ({ message, cause }) => {
@@ -65,7 +65,7 @@ export async function serve(config: NodeConfig, { rebuildWords, stopped, onServi
       process.exit(exitCodes.failed);
     },
   }).catch((error: unknown) => {
-    if (error instanceof DamageError) throw withRebuild(error, rebuildWords);
+    if (error instanceof DamageError) throw withRebuild(error, rebuildCommands);
     // The codes of errors are for clients: a port that cannot be had is no lack of a quorum.
     throw error instanceof StoreError ? new Error(error.message, { cause: error }) : error;
   });
@@ -82,9 +82,10 @@ function clientAddresses({ listen, furtherListeners }: NodeConfig): string {
 }
 
 /** The error with what to do about it. */
-function withRebuild(error: DamageError, words: readonly string[]): DamageError {
+function withRebuild(error: DamageError, commands: readonly string[]): DamageError {
+  const lines = commands.map((command) => `\n  ${command}`).join('');
   return new DamageError(
-    `${error.message}\nThis node takes no part until it is rebuilt from the other members, by:\n  ${words.map(shellWord).join(' ')}`,
+    `${error.message}\nThis node takes no part until it is rebuilt from the other members, by:${lines}`,
     { cause: error },
   );
 }
@@ -98,6 +99,11 @@ function rebuildWords(file: string | undefined, flags: FlagValues): readonly str
     else if (typeof value === 'string') words.push(`--${flag}`, value);
   }
   return words;
+}
+
+/** A command as it can be given to a shell. */
+export function shellWords(words: readonly string[]): string {
+  return words.map(shellWord).join(' ');
 }
 
 function shellWord(word: string): string {

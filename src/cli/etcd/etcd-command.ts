@@ -4,30 +4,23 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNodeConfig } from '../../config/load-node-config.js';
-import type { NodeConfig } from '../../config/node-config.js';
-import { serve } from '../commands/server-command.js';
+import { serve, shellWords } from '../commands/server-command.js';
 import type { EtcdArguments } from './etcd-arguments.js';
-import { translate } from './etcd-translation.js';
+import { translationOf } from './etcd-document.js';
 
 /** To the letter: supervisors wait for it. */
 const readyLine = 'ready to serve client requests';
 
-export async function runEtcd({ values, warnings, configFile }: EtcdArguments): Promise<void> {
-  const translation = translate(configFile === undefined ? values : await valuesOf(configFile));
-  for (const warning of [...warnings, ...translation.warnings]) line(`warning: ${warning}`);
-  const config = loadNodeConfig({ document: translation.document, environment: {} });
+export async function runEtcd(given: EtcdArguments): Promise<void> {
+  const { document, warnings } = await translationOf(given);
+  for (const warning of warnings) line(`warning: ${warning}`);
+  const config = loadNodeConfig({ document, environment: {} });
   refuseEtcdData(config.dataDir);
   await serve(config, {
-    rebuildWords: rebuildWords(config),
+    rebuildCommands: rebuildCommands(given),
     onServing: () => line(readyLine),
     stopped: endAsEtcd,
   });
-}
-
-/** Few have a file: who has none need not load what reads it. */
-async function valuesOf(configFile: string): Promise<ReadonlyMap<string, string>> {
-  const { readEtcdConfigFile } = await import('./etcd-config-file.js');
-  return readEtcdConfigFile(configFile);
 }
 
 function line(text: string): void {
@@ -51,9 +44,13 @@ function refuseEtcdData(dataDir: string): void {
   );
 }
 
-function rebuildWords({ dataDir, self, members, requestAddr, ensembleName }: NodeConfig): readonly string[] {
-  const words = ['zabtree', 'rebuild', '--data-dir', dataDir, '--ensemble-name', ensembleName];
-  words.push('--election-addr', self.electionAddr, '--message-addr', self.messageAddr, '--request-addr', requestAddr);
-  // The other members have no flag: a file has to name them.
-  return members.length === 1 ? words : [...words, '--config', 'FILE-WITH-THE-PEERS'];
+/** Members have no flag in `zabtree rebuild`: a file has to name them. */
+function rebuildCommands({ values, configFile }: EtcdArguments): readonly string[] {
+  const flags =
+    configFile === undefined ? [...values].map(([name, value]) => `--${name}=${value}`) : ['--config-file', configFile];
+  const file = 'member.json';
+  return [
+    `${shellWords(['zabtree', 'config', 'from-etcd', '--', ...flags])} > ${file}`,
+    shellWords(['zabtree', 'rebuild', '--config', file]),
+  ];
 }
