@@ -43,5 +43,7 @@ export function closedChannel(reason: string, handler: ChannelHandler): Channel 
 /** A name with several addresses fails with one error for each; the first says enough. */
 function reasonOf(error: Error): string {
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return error.errors[0].message;
+  // OpenSSL's message names pointers and lines of its source; its reason is in it.
+  if ('library' in error && 'reason' in error) return `TLS failed: ${error.reason}`;
   return error.message === '' ? error.name : error.message;
 }

@@ -38,7 +38,9 @@ export async function restoreSnapshot({ config, file, skipChecksum }: RestoreReq
   }
   try {
     const reader = new SnapshotReader(disk);
-    if (reader.hasChecksum || !skipChecksum) reader.verifyChecksum();
+    if (!reader.hasChecksum && !skipChecksum)
+      throw new SnapshotFileError('it does not end with a checksum (--skip-hash-check takes it as it is)');
+    if (reader.hasChecksum) reader.verifyChecksum();
     return await restoreFrom(reader, config);
   } catch (error) {
     throw error instanceof SnapshotFileError ? cannot(error) : error;
