@@ -6,6 +6,7 @@ import { rootCertificates } from 'node:tls';
 import { type Command, Option } from 'commander';
 import type { TlsTransportOptions } from '../client/tls-transport.js';
 import { ConfigError } from '../config/config-error.js';
+import { reasonOf } from '../config/config-file.js';
 import type { PeerTls } from '../config/load-client-config.js';
 import { holdsCertificate } from '../shared/pem.js';
 
@@ -77,7 +78,6 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`Cannot speak TLS: the file "${file}" cannot be read: ${reason}`, { cause: error });
+    throw new ConfigError(`Cannot speak TLS: the file "${file}" cannot be read: ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -49,6 +49,6 @@ it('one that breaks off leaves the file as it was, and says why', async () => {
 
 it('says that there is no such directory', async () => {
   await expect(saveSnapshot(inParts(whole, 100), join(directory, 'none', 'a.db'))).rejects.toThrow(
-    'Cannot save snapshot',
+    `a.db": there is no directory "${join(directory, 'none')}"`,
   );
 });

@@ -42,7 +42,9 @@ export async function saveSnapshot(parts: AsyncIterable<Uint8Array>, file: strin
     }
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
-    throw new Error(`Cannot save snapshot "${file}": ${reasonOf(cause)}`, { cause });
+    const isAway = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = isAway ? `there is no directory "${dirname(file)}"` : reasonOf(cause);
+    throw new Error(`Cannot save snapshot "${file}": ${reason}`, { cause });
   }
 }
 
