@@ -111,7 +111,7 @@ export class ArrivalBudget {
 export interface ArrivalHost {
   /** That the request comes from. */
   readonly address: string;
-  /** What its client sends is read. False: it waits for something else of this server. */
+  /** Its client is waited for: to send the rest, or to take its answers first. False: it waits for this server. */
   isRead(): boolean;
   /** There is room: read on. */
   granted(): void;

@@ -80,7 +80,8 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.broadcasts = new BroadcastFeed(this);
     this.arrival = new Arrival(options.arrivals, limits.requestArrivalTimeoutMs, {
       address: stream.address,
-      isRead: () => !this.paused,
+      // Whoever does not take its answers could otherwise keep its room for as long as it likes.
+      isRead: () => !this.paused || this.crowded,
       granted: () => this.contain(() => this.readOn()),
       late: (error) => this.contain(() => this.refuse(error)),
     });

@@ -2,15 +2,18 @@
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ClientPortBench, turns, until } from '../../../test/support/client-port-bench.js';
-import { bytesOf, setOf } from '../../../test/support/native-test-client.js';
+import { bytesOf, getOf, setOf } from '../../../test/support/native-test-client.js';
 import { type Limits, limits } from '../../config/limits.js';
 import { wholeSelection } from '../../service/whole-selection.js';
 import type { RangeSelection, TransactionOperation } from '../../tree/transaction.js';
 import type { NativeRequestBody } from '../../wire/native-messages.js';
+import { writeRequestFrame } from '../../wire/native-request-codec.js';
+import { ProtoWriter } from '../../wire/protobuf/proto-writer.js';
 
 const opened: ClientPortBench[] = [];
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const bench of opened.splice(0)) await bench.close();
 });
 
@@ -73,5 +76,30 @@ describe('a client that asks for large answers', () => {
     await until(() => submit.mock.calls.length === 100);
     bench.node.release();
     await client.until(() => client.frames.length === 100);
+  });
+
+  it('does not keep the room for a large request from others, by half of one and answers that it does not read', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    const bench = await setup({ clientArrivalBytesTotalMax: 1_100_000, clientQueueBytesMax: 100_000 });
+    const [client, other] = [await bench.connect(), await bench.connect()];
+    await client.ask(setOf('big', new Uint8Array(1_000_000)));
+    client.socket.pause();
+    bench.node.hold();
+    client.send(...Array.from({ length: 20 }, () => getOf('big')));
+    const large = new ProtoWriter(1024);
+    writeRequestFrame(large, { id: client.nextId(), timeoutMs: 5_000, body: setOf('half', new Uint8Array(1_000_000)) });
+    client.socket.write(large.finish().slice(0, 200_000));
+    await until(() => bench.port.heldBytes >= 200_000);
+    bench.node.release();
+    await turns(200);
+    await until(() => bench.port.heldBytes >= 1_100_000);
+    client.socket.write(new Uint8Array(1));
+    await turns(50);
+    const [answered] = other.send(setOf('other', new Uint8Array(300_000)));
+    await turns(50);
+    expect(other.frames).toEqual([]);
+    vi.advanceTimersByTime(4_000);
+    await until(() => other.frames.length > 0);
+    expect(other.frames).toMatchObject([{ id: answered, code: 'OK' }]);
   });
 });

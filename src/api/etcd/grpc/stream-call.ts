@@ -276,7 +276,8 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     }
     this.arrival = new Arrival(host.arrivals, host.limits.requestArrivalTimeoutMs, {
       address: host.address,
-      isRead: () => !this.full,
+      // Also while much is unsent: it is for the client to take that.
+      isRead: () => true,
       // Called by whoever gives its room back.
       granted: () => this.contain(() => this.readOn()),
       late: (error) => this.contain(() => this.stop(grpcStatus.resourceExhausted, error.message)),
