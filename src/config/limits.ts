@@ -43,6 +43,8 @@ export const limits = {
   clientQueueBytesTotalMax: 128 * 2 ** 20,
   /** What the unanswered requests of one native connection may answer, bytes, past which it is read no further. */
   clientAnswersInFlightBytesMax: 64 * 2 ** 20,
+  /** Bytes held for all clients past which large answers that cannot wait are given up. */
+  clientAnswersBytesTotalMax: 256 * 2 ** 20,
   /** Bytes of all large requests that are half there; others wait. Each has to be whole within the time, waiting included. */
   clientArrivalBytesTotalMax: 32 * 2 ** 20,
   requestArrivalTimeoutMs: 30_000,

@@ -86,8 +86,9 @@ export class ClientPort {
     this.tlsConfig = config.clientTls;
     this.log = log;
     this.guard = new FrontEndGuard(log);
-    this.budget = new QueueBudget(config.limits.clientQueueBytesTotalMax);
-    this.arrivals = new ArrivalBudget(config.limits.clientArrivalBytesTotalMax);
+    const { clientQueueBytesTotalMax, clientAnswersBytesTotalMax, clientArrivalBytesTotalMax } = config.limits;
+    this.budget = new QueueBudget(clientQueueBytesTotalMax, clientAnswersBytesTotalMax);
+    this.arrivals = new ArrivalBudget(clientArrivalBytesTotalMax);
     this.doors = [mainDoor(config), ...(config.furtherListeners ?? [])];
     this.listeners = this.doors.map(
       (door) =>

@@ -181,7 +181,7 @@ describe('the native protocol', () => {
         throw failure;
       },
     } as unknown as StoreService;
-    const budget = new QueueBudget(limits.clientQueueBytesTotalMax);
+    const budget = new QueueBudget(limits.clientQueueBytesTotalMax, limits.clientAnswersBytesTotalMax);
     const arrivals = new ArrivalBudget(limits.clientArrivalBytesTotalMax);
     const guard = new FrontEndGuard(muteLog);
     const listener = new NativeListener({ service, limits, budget, arrivals, guard, log: muteLog });

@@ -45,7 +45,7 @@ async function serveOurs(): Promise<number> {
   const listener = new GrpcListener({
     methods: new Map([[path, echo]]),
     limits,
-    budget: new QueueBudget(limits.clientQueueBytesTotalMax),
+    budget: new QueueBudget(limits.clientQueueBytesTotalMax, limits.clientAnswersBytesTotalMax),
     arrivals: new ArrivalBudget(limits.clientArrivalBytesTotalMax),
     guard: new FrontEndGuard(createLog({ level: 'error', format: 'text' })),
   });

@@ -138,6 +138,10 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
     this.expectedBytes += bytes;
   }
 
+  mayHold(bytes: number): boolean {
+    return !this.options.budget.overflows(bytes);
+  }
+
   answer(frame: NativeFrame): void {
     this.inFlight--;
     this.push(frame);
@@ -146,7 +150,11 @@ export class NativeConnection implements NativeSession, ByteStreamHandler {
   push(frame: NativeFrame): void {
     if (this.phase !== 'open') return;
     this.write(frame);
-    if (this.output.position >= outputBytesAtOnce) this.writeOutput();
+    if (this.output.position >= outputBytesAtOnce) {
+      this.writeOutput();
+      // Those that are answered after it in this turn go by it.
+      this.account();
+    }
     this.queueFlush();
   }
 

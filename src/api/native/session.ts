@@ -44,6 +44,8 @@ export interface NativeSession extends Standing, ExceptionOwner {
   mayPush(watch: SessionWatch): boolean;
   /** The answer to a request that is under way may come to so many bytes; the same below zero once it is there. */
   expectAnswer(bytes: number): void;
+  /** An answer of so many bytes may wait for the client; false: clients have left too much unread. */
+  mayHold(bytes: number): boolean;
   /** Ends a request. Ignored once the connection is closed. */
   answer(frame: NativeFrame): void;
   /** Ends a request that failed; a defect's cause goes to the log. null: it has no result and no error either. */

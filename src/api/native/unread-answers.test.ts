@@ -102,4 +102,30 @@ describe('a client that asks for large answers', () => {
     await until(() => other.frames.length > 0);
     expect(other.frames).toMatchObject([{ id: answered, code: 'OK' }]);
   });
+
+  it('gets no answer that many connections together may not hold, and others get theirs', async () => {
+    const together = 20_000_000;
+    const bench = await setup({ clientAnswersBytesTotalMax: together, clientQueueBytesTotalMax: 1_000_000 });
+    const other = await bench.connect();
+    for (const name of ['big1', 'big2', 'big3', 'big4']) await other.ask(setOf(name, new Uint8Array(1_000_000)));
+    const clients = await Promise.all(Array.from({ length: 30 }, () => bench.connect()));
+    for (const client of clients) {
+      client.socket.pause();
+      client.send(...Array.from({ length: 8 }, () => transactOf({ type: 'range', selection: range })));
+    }
+    let heldBytesMost = 0;
+    for (let turn = 0; turn < 300; turn++) {
+      await turns(1);
+      heldBytesMost = Math.max(heldBytesMost, bench.port.heldBytes);
+    }
+    // 960 MB are asked for.
+    expect(heldBytesMost).toBeGreaterThan(together / 2);
+    expect(heldBytesMost).toBeLessThan(together + limits.answersHeldBytesMax);
+    const { code } = await other.ask(transactOf({ type: 'range', selection: range }));
+    expect(code).toBe('OUTCOME_UNKNOWN');
+    expect((await other.ask(setOf('small', '1'))).code).toBe('OK');
+    for (const client of clients) client.close();
+    await until(() => bench.port.connectionCount === 1);
+    expect((await other.ask(transactOf({ type: 'range', selection: range }))).code).toBe('OK');
+  });
 });

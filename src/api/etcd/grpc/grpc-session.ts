@@ -135,6 +135,7 @@ export class GrpcSession implements CallHost, ConnectionHost {
   }
 
   hasRoomFor(bytes: number): boolean {
+    if (this.host.budget.overflows(bytes)) return false;
     return this.heldBytes === 0 || this.heldBytes + bytes <= this.host.limits.grpcUnreadAnswersBytesMax;
   }
 

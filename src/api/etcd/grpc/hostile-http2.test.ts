@@ -339,6 +339,24 @@ describe('many calls', () => {
     await until(() => bench.port.callCount === 0 && bench.port.heldBytes === 0);
   });
 
+  it('whose large answers are not read on many connections are given up past a bound of all', async () => {
+    const { bench, raw, test, witness } = await setup({ clientAnswersBytesTotalMax: 550_000 });
+    const connections = Array.from({ length: 10 }, () => raw().begin());
+    const message = Buffer.concat([messagePrefix(2), Buffer.from('hi')]);
+    for (const connection of connections) {
+      connection.write(openCall(1, '/test.Echo/Hang'), frame(frameTypes.data, endStream, 1, message));
+    }
+    await until(() => test.calls.length === connections.length);
+    for (const call of test.calls) answer(call, new Uint8Array(200_000));
+    await until(() => connections.filter((connection) => isOver(connection, 1)).length >= 7);
+    expect(bench.port.heldBytes).toBeGreaterThan(200_000);
+    expect(bench.port.heldBytes).toBeLessThanOrEqual(550_000);
+    await witness();
+    for (const connection of connections) connection.socket.destroy();
+    await until(() => bench.port.callCount === 0 && bench.port.heldBytes === 0);
+    await witness();
+  });
+
   it('past their number are refused', async () => {
     const { bench, raw } = await setup({ grpcCallsMax: 10 });
     const connection = raw().begin(

@@ -23,7 +23,7 @@ export interface CallHost {
   readonly commonName: string | undefined;
   /** Bytes that one of its calls may have unsent without harm to others. */
   readonly roomBytes: number;
-  /** So many bytes more may wait for the client; false: it has not read what it was sent before. */
+  /** So many bytes more may wait for the client; false: it, or many others, have not read what they were sent before. */
   hasRoomFor(bytes: number): boolean;
   /** A call holds so many bytes more (or fewer). */
   changeHeld(bytes: number): void;
