@@ -12,12 +12,13 @@ import { Fifo } from '../../../shared/fifo.js';
 import { type ArrivalBudget, smallArrivalBytes } from '../../arrival-budget.js';
 import type { FrontEndGuard } from '../../front-end-guard.js';
 import type { QueueBudget } from '../../queue-budget.js';
+import type { CallHost, HostedCall } from './call-host.js';
 import type { DueCalls } from './due-calls.js';
 import type { GrpcMethods } from './grpc-call.js';
 import type { GrpcCounts } from './grpc-counts.js';
 import { headerOf, isGrpc, type Refusal, readCallHead, statusFields, unknownMethodText } from './grpc-headers.js';
 import { grpcStatus } from './grpc-status.js';
-import { type AdmittedCall, type CallHost, StreamCall } from './stream-call.js';
+import { type AdmittedCall, StreamCall } from './stream-call.js';
 
 /** What all connections share. */
 export interface SessionsHost {
@@ -58,7 +59,7 @@ export class GrpcSession implements CallHost, ConnectionHost {
   private readonly host: SessionsHost;
   private readonly connection: Http2Connection;
   /** Calls that end with the node. */
-  private readonly streams = new Set<StreamCall>();
+  private readonly streams = new Set<HostedCall>();
   private readonly parked = new Fifo<StreamCall>();
   /** Calls for one answer that have begun with what comes right now. */
   private begun: StreamCall[] = [];
@@ -166,7 +167,7 @@ export class GrpcSession implements CallHost, ConnectionHost {
     this.host.waitingCount--;
   }
 
-  closed(call?: StreamCall): void {
+  closed(call?: HostedCall): void {
     if (call !== undefined) {
       if (call.method.type === 'stream') this.streams.delete(call);
       this.host.callCount--;

@@ -1,44 +1,17 @@
 // One gRPC call over one stream of HTTP/2: from the bytes of its request to its method, from the method's messages to the
 // stream, whose end carries the status. Whatever happens to it, it lets go of all that it holds, once.
 
-import type { Limits } from '../../../config/limits.js';
 import type { HeaderField } from '../../../http2/hpack-decoder.js';
 import type { Http2Stream, StreamHandler } from '../../../http2/http2-stream.js';
 import { type Bytes, emptyBytes } from '../../../shared/bytes.js';
-import { Arrival, type ArrivalBudget, smallArrivalBytes } from '../../arrival-budget.js';
-import type { DueCall, DueCalls } from './due-calls.js';
+import type { CallHost, HostedCall } from './call-host.js';
+import type { DueCall } from './due-calls.js';
 import type { GrpcCall, GrpcMethod, MessageStream } from './grpc-call.js';
 import type { MethodCounts } from './grpc-counts.js';
 import { answerFields, type CallHead, headerOf, okTrailers, statusFields } from './grpc-headers.js';
 import { type GrpcStatus, grpcStatus } from './grpc-status.js';
+import { MessageRoom, type MessageRoomHandler } from './message-room.js';
 import { MessageSplitter, prefixBytes, type SplitterHost, wholeMessage } from './message-splitter.js';
-
-/** The connection as its calls see it. */
-export interface CallHost {
-  readonly limits: Limits;
-  readonly dueCalls: DueCalls;
-  readonly arrivals: ArrivalBudget;
-  /** Of the client. */
-  readonly address: string;
-  readonly commonName: string | undefined;
-  /** Bytes that one of its calls may have unsent without harm to others. */
-  readonly roomBytes: number;
-  /** So many bytes more may wait for the client; false: it, or many others, have not read what they were sent before. */
-  hasRoomFor(bytes: number): boolean;
-  /** A call holds so many bytes more (or fewer). */
-  changeHeld(bytes: number): void;
-  /** Bytes of unfinished messages that need no room of their own: true if they are taken. */
-  takeSmall(bytes: number): boolean;
-  giveSmall(bytes: number): void;
-  /** A call is going to wait with bytes that are not read: false when too many do. */
-  beginWait(): boolean;
-  endWait(): void;
-  closed(call: StreamCall): void;
-  /** The method has thrown what nobody expected: the call is going to be ended. Throws again what came out of the core. */
-  methodThrew(error: unknown): void;
-  /** So has what carries calls: the connection is cut off. Throws again what came out of the core. */
-  broken(error: unknown): void;
-}
 
 /** A request whose head is sound. */
 export interface AdmittedCall {
@@ -52,7 +25,7 @@ const internalError = 'etcdserver: internal error';
 /** Copied by the stream before it is written again. */
 const prefix = new Uint8Array(prefixBytes);
 
-export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandler {
+export class StreamCall implements GrpcCall, HostedCall, SplitterHost, MessageRoomHandler, DueCall, StreamHandler {
   readonly path: string;
   readonly timeoutMs: number;
   readonly method: GrpcMethod;
@@ -70,9 +43,8 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   /** Nothing is taken of the request before `start`. */
   private started = false;
   private handler: MessageStream | null = null;
-  private arrival: Arrival | null = null;
-  private waiting = false;
-  private smallBytes = 0;
+  /** Made with the splitter's first message. */
+  private room: MessageRoom | null = null;
   /** Bytes that the host has been told of. */
   private accountedBytes = 0;
   /** The method has nothing more to say. */
@@ -154,7 +126,6 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
     }
   }
 
-  /** Ends the call for reasons of the connection; its method learns that it was cancelled. */
   stop(status: GrpcStatus, message: string): void {
     if (this.over) return;
     // The stream may be closed when this returns.
@@ -247,7 +218,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   message(message: Bytes): void {
     const { method } = this;
     this.counts?.received(message);
-    if (this.arrival !== null || this.smallBytes > 0) this.arrived();
+    if (this.room?.taken === true) this.arrived();
     if (method.type === 'stream') {
       try {
         this.handler?.message(message);
@@ -268,28 +239,27 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   begun(byteLength: number): boolean {
-    const { host } = this;
     this.limitArrival();
-    if (byteLength <= smallArrivalBytes && host.takeSmall(byteLength)) {
-      this.smallBytes = byteLength;
-      return true;
+    this.room ??= new MessageRoom(this.host, this);
+    const taken = this.room.take(byteLength);
+    if (taken === 'refused') {
+      this.stop(grpcStatus.resourceExhausted, 'The server holds too many unfinished requests');
     }
-    this.arrival = new Arrival(host.arrivals, host.limits.requestArrivalTimeoutMs, {
-      address: host.address,
-      // Also while much is unsent: it is for the client to take that.
-      isRead: () => true,
-      // Called by whoever gives its room back.
-      granted: () => this.contain(() => this.readOn()),
-      late: (error) => this.contain(() => this.stop(grpcStatus.resourceExhausted, error.message)),
-    });
-    if (this.arrival.begin(byteLength)) return true;
-    this.waiting = host.beginWait();
-    if (!this.waiting) this.stop(grpcStatus.resourceExhausted, 'The server holds too many unfinished requests');
-    return false;
+    return taken === 'granted';
   }
 
   refused(status: GrpcStatus, message: string): void {
     this.stop(status, message);
+  }
+
+  // ---- as the room of its message sees it ----
+
+  granted(): void {
+    this.contain(() => this.readOn());
+  }
+
+  late(message: string): void {
+    this.contain(() => this.stop(grpcStatus.resourceExhausted, message));
   }
 
   // ---- as its stream sees it ----
@@ -385,7 +355,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
 
   /** There is room for the message that waits. */
   private readOn(): void {
-    this.stopWaiting();
+    this.room?.goOn();
     this.splitter?.makeRoom();
     this.follow();
     this.account();
@@ -395,7 +365,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   /** Nothing more comes; what came may still wait to be taken. */
   private concludeRequest(): void {
     if (!this.stream.remoteEnded || !this.started || this.concluded) return;
-    if (this.over || this.full || this.waiting) return;
+    if (this.over || this.full || this.room?.isWaiting === true) return;
     this.concluded = true;
     if (this.splitter?.whole === false) {
       this.stop(grpcStatus.internal, 'unexpected EOF');
@@ -411,7 +381,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   private follow(): void {
     if (this.over) return;
     if (this.full) this.stream.pause();
-    else if (this.arrival?.waiting === true) this.stream.pause(true);
+    else if (this.room?.waits === true) this.stream.pause(true);
     else this.stream.resume();
   }
 
@@ -423,22 +393,9 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
   }
 
   private arrived(): void {
-    this.giveRoomBack();
+    this.room?.giveBack();
     this.requestIsThere();
     this.account();
-  }
-
-  private giveRoomBack(): void {
-    this.host.giveSmall(this.smallBytes);
-    this.smallBytes = 0;
-    this.stopWaiting();
-    this.arrival?.end();
-    this.arrival = null;
-  }
-
-  private stopWaiting(): void {
-    if (this.waiting) this.host.endWait();
-    this.waiting = false;
   }
 
   private requestIsThere(): void {
@@ -495,7 +452,7 @@ export class StreamCall implements GrpcCall, SplitterHost, DueCall, StreamHandle
 
   private letGoOfRequest(): void {
     this.splitter?.clear();
-    if (this.arrival !== null || this.smallBytes > 0 || this.waiting) this.giveRoomBack();
+    this.room?.giveBack();
     this.unwatch();
     this.account();
   }
