@@ -26,6 +26,8 @@ export type HttpHeaders = Readonly<Record<string, string>>;
 export interface HttpResponse extends ExceptionOwner {
   /** The client has gone, or the answer is complete. */
   readonly over: boolean;
+  /** Takes room for an answer that is made whole before it is sent; false: clients have left too much unread. */
+  reserve(bytes: number): boolean;
   /** The whole answer. */
   answer(status: number, headers: HttpHeaders, body: Bytes | string): void;
   /** Begins an answer of unknown length: then `send`, and `finish`. */

@@ -40,6 +40,7 @@ async function get(url: string, method = 'GET'): Promise<Answer | undefined> {
   };
   const response: HttpResponse = {
     over: false,
+    reserve: () => true,
     answer: (status, _headers, body) => {
       answer = { status, body: Buffer.from(body).toString() };
     },

@@ -29,6 +29,8 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   private readonly options: ExchangeOptions;
   /** Bytes that the shared budget has been told of. */
   private accountedBytes = 0;
+  /** For an answer that is being made. */
+  private reservedBytes = 0;
   private gone = false;
   private tellDrained: (() => void) | undefined;
   private tellGone: (() => void) | undefined;
@@ -70,6 +72,13 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   header(name: string): string | undefined {
     const value = this.request.headers[name];
     return typeof value === 'string' ? value : value?.join(', ');
+  }
+
+  reserve(bytes: number): boolean {
+    if (this.options.budget.overflows(bytes - this.reservedBytes)) return false;
+    this.reservedBytes = bytes;
+    this.account();
+    return true;
   }
 
   answer(status: number, headers: HttpHeaders, body: Bytes | string): void {
@@ -141,6 +150,7 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   private write(status: number, headers: HttpHeaders, body: Bytes | string): void {
     this.response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
     this.response.end(this.method === 'HEAD' ? undefined : body, this.sent);
+    this.reservedBytes = 0;
     this.account();
     this.options.answered();
   }
@@ -154,7 +164,7 @@ export class HttpExchange implements HttpRequest, HttpResponse {
 
   private account(): void {
     if (this.gone) return;
-    const bytes = this.response.writableLength;
+    const bytes = this.response.writableLength + this.reservedBytes;
     this.options.budget.change(bytes - this.accountedBytes);
     this.accountedBytes = bytes;
   }

@@ -60,6 +60,7 @@ export class GatewayCall implements GrpcCall {
   send(message: Bytes): boolean {
     if (this.over) return true;
     const { response, type, answersMany } = this.options;
+    if (!answersMany && !this.takesRoom(message.length)) return true;
     let json: string;
     try {
       json = jsonOfBytes(type, message);
@@ -72,14 +73,16 @@ export class GatewayCall implements GrpcCall {
       this.whole = json;
       return true;
     }
+    response.reserve(0);
     this.begin(200);
     return response.send(`{"result":${json}}\n`);
   }
 
   beginMessage(byteLength: number): void {
     const { messageBytesMax } = this.options;
-    if (byteLength <= messageBytesMax) this.pieces = { bytes: new Uint8Array(byteLength), filled: 0 };
-    else {
+    if (byteLength <= messageBytesMax) {
+      if (this.takesRoom(byteLength)) this.pieces = { bytes: new Uint8Array(byteLength), filled: 0 };
+    } else {
       const text = `grpc: received message larger than max (${byteLength} vs. ${messageBytesMax})`;
       this.fail(grpcStatus.resourceExhausted, text);
     }
@@ -134,6 +137,13 @@ export class GatewayCall implements GrpcCall {
   onCancelled(listener: () => void): void {
     this.cancelled = listener;
     if (this.over) listener();
+  }
+
+  /** Of what is held whole; it is given up where the clients together leave too much unread. */
+  private takesRoom(bytes: number): boolean {
+    if (this.options.response.reserve(bytes)) return true;
+    this.stop(grpcStatus.unavailable, 'etcdserver: request timed out');
+    return false;
   }
 
   private begin(status: number): void {
