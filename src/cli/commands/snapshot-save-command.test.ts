@@ -52,3 +52,8 @@ it('says that there is no such directory', async () => {
     `a.db": there is no directory "${join(directory, 'none')}"`,
   );
 });
+
+it.each(['/dev/null', directory])('%s does not give way to it', async (place) => {
+  const message = `Cannot save snapshot "${place}": it is there and is no file`;
+  await expect(saveSnapshot(inParts(whole, 100), place)).rejects.toThrow(message);
+});

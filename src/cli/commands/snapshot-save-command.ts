@@ -1,7 +1,7 @@
 // `zabtree snapshot save`: what one node has applied as a snapshot file. The file is there whole and on the disk, or not at all.
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf } from '../../config/config-file.js';
 import { StoreError } from '../../shared/errors.js';
@@ -26,6 +26,7 @@ export async function runSnapshotSave(file: string, flags: ConnectionFlags & Out
 export async function saveSnapshot(parts: AsyncIterable<Uint8Array>, file: string): Promise<SavedSnapshot> {
   const partial = `${file}.part`;
   try {
+    await requireReplaceable(file);
     // Whoever has a snapshot has all keys, and the hashes of all passwords.
     const handle = await open(partial, 'w', 0o600);
     try {
@@ -46,6 +47,15 @@ export async function saveSnapshot(parts: AsyncIterable<Uint8Array>, file: strin
     const reason = isAway ? `there is no directory "${dirname(file)}"` : reasonOf(cause);
     throw new Error(`Cannot save snapshot "${file}": ${reason}`, { cause });
   }
+}
+
+/** Only a file gives way to the snapshot: root could replace a device, too. */
+async function requireReplaceable(file: string): Promise<void> {
+  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (found !== null && !found.isFile()) throw new Error('it is there and is no file');
 }
 
 async function fill(handle: FileHandle, parts: AsyncIterable<Uint8Array>): Promise<SavedSnapshot> {
