@@ -41,6 +41,24 @@ function withFakeTime(test: () => void): () => void {
 const gaveWay = 'A request gave way to others: it had room for long and has not arrived';
 
 describe('ArrivalBudget', () => {
+  it('looks at few of those who wait when one of them ends, however many there are', () => {
+    const budget = new ArrivalBudget(kilobyte);
+    let looks = 0;
+    const host = {
+      get address() {
+        looks += 1;
+        return 'a';
+      },
+      isRead: () => true,
+      granted: () => undefined,
+      late: () => undefined,
+    };
+    const arrivals = Array.from({ length: 2_000 }, () => new Arrival(budget, 30_000, host));
+    expect(arrivals.filter((arrival) => arrival.begin(kilobyte))).toHaveLength(1);
+    for (const arrival of arrivals.toReversed()) arrival.end();
+    expect(looks).toBeLessThan(20 * arrivals.length);
+  });
+
   it(
     'gives way to others what one address has for long, its first one first, and no more than is needed',
     withFakeTime(() => {

@@ -20,9 +20,10 @@ interface Room {
 export class ArrivalBudget {
   private readonly totalBytesMax: number;
   private reservedBytes = 0;
-  /** In the order in which they were given room, and in that in which they came. */
+  /** In the order in which they were given room. */
   private readonly reading = new Map<Arrival, Room>();
-  private readonly waiting = new Map<Arrival, number>();
+  /** By address, and of each in the order in which they came, with the bytes that they want. */
+  private readonly waiting = new Map<string, Map<Arrival, number>>();
   private readonly bytesByAddress = new Map<string, number>();
   /** Runs while somebody waits. */
   private timer: NodeJS.Timeout | undefined;
@@ -37,21 +38,31 @@ export class ArrivalBudget {
       this.take(arrival, bytes);
       return true;
     }
-    this.waiting.set(arrival, bytes);
+    const beside = this.waiting.get(arrival.address);
+    if (beside === undefined) this.waiting.set(arrival.address, new Map([[arrival, bytes]]));
+    else beside.set(arrival, bytes);
     this.watch();
     return false;
   }
 
   /** Gives the room back, or the place among those who wait. */
   release(arrival: Arrival): void {
-    if (!this.waiting.delete(arrival)) this.giveBack(arrival);
+    if (!this.stopWaiting(arrival)) this.giveBack(arrival);
     for (let next = this.next(); next !== undefined; next = this.next()) {
-      const bytes = this.waiting.get(next) ?? 0;
+      const [waiting, bytes] = next;
       if (this.reservedBytes + bytes > this.totalBytesMax) break;
-      this.waiting.delete(next);
-      this.take(next, bytes);
-      next.granted();
+      this.stopWaiting(waiting);
+      this.take(waiting, bytes);
+      waiting.granted();
     }
+  }
+
+  /** False: it did not wait. */
+  private stopWaiting(arrival: Arrival): boolean {
+    const beside = this.waiting.get(arrival.address);
+    if (beside?.delete(arrival) !== true) return false;
+    if (beside.size === 0) this.waiting.delete(arrival.address);
+    return true;
   }
 
   private take(arrival: Arrival, bytes: number): void {
@@ -73,13 +84,19 @@ export class ArrivalBudget {
     return this.bytesByAddress.get(address) ?? 0;
   }
 
-  /** Of those who wait: who comes from the address that has least, and of these the first. */
-  private next(): Arrival | undefined {
-    let least: Arrival | undefined;
-    for (const arrival of this.waiting.keys()) {
-      if (least === undefined || this.bytesOf(arrival.address) < this.bytesOf(least.address)) least = arrival;
+  /**
+   * Of those who wait: the first from the address that has least. The room bounds how many addresses have some, so that
+   * this is quick however many wait.
+   */
+  private next(): readonly [Arrival, number] | undefined {
+    let least: string | undefined;
+    for (const address of this.waiting.keys()) {
+      if (least === undefined || this.bytesOf(address) < this.bytesOf(least)) least = address;
+      if (this.bytesOf(least) === 0) break;
     }
-    return least;
+    if (least === undefined) return undefined;
+    const [first] = this.waiting.get(least) ?? [];
+    return first;
   }
 
   private watch(): void {

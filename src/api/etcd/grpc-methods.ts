@@ -7,6 +7,7 @@ import type { Bytes } from '../../shared/bytes.js';
 import type { ErrorCode } from '../../shared/errors.js';
 import { zxidZero } from '../../shared/ids.js';
 import type { Command, CommandEnvelope, CommandOutput, CommandResult } from '../../tree/command.js';
+import { contained } from '../front-end-guard.js';
 import type { EtcdContext } from './context.js';
 import { failureOf, failureOfCode } from './errors.js';
 import type { GrpcCall, GrpcMethod, MessageStream } from './grpc/grpc-call.js';
@@ -63,13 +64,7 @@ export function within<Values extends readonly unknown[]>(
   call: GrpcCall,
   callback: (...values: Values) => void,
 ): (...values: Values) => void {
-  return (...values) => {
-    try {
-      callback(...values);
-    } catch (error) {
-      failCall(context, call, error);
-    }
-  };
+  return contained({ broken: (error) => failCall(context, call, error) }, callback);
 }
 
 export function failWithCode(call: GrpcCall, code: ErrorCode): void {
